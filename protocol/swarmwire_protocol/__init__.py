@@ -1,0 +1,14 @@
+"""What every process of Swarmwire agrees on: no I/O, no clock, nothing of what a broker or client does with it.
+
+- `messages`: one typed record for each message, one union for each direction
+- `codec`: bytes to messages and back
+- `framing`: messages on a stream of bytes
+- `cursor`: places in the log
+- `topics`: the grammar of topics and patterns, matching, containment
+- `versions`: the choice of the version that both sides speak
+- `errors`: the table of errors, the table of close codes
+
+Import from the modules; the package itself exports nothing.
+"""
+
+__all__: list[str] = []

@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+import pytest
+
+from .memory import MemoryPubSub
+
+
+@pytest.fixture
+def pubsub() -> MemoryPubSub:
+    return MemoryPubSub()
