@@ -1,0 +1,134 @@
+"""The broker as an ASGI application: the WebSocket, health and metrics."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from .broker import Broker
+from .config import Config
+from .core.ports import Peer
+from .metrics import CONTENT_TYPE, render
+from .transports.asgi import AsgiConnection
+from .transports.handover import EXTENSION
+from .transports.origin import check_host, check_origin
+
+__all__ = ["SUBPROTOCOL", "create_app"]
+
+SUBPROTOCOL = "swarmwire.v1"
+
+
+def create_app(broker: Broker | Config | None = None) -> Starlette:
+    """An application that serves a broker; it runs alone, or mounted into another Starlette or FastAPI app.
+
+    Alone it starts and stops the broker with its lifespan. Mounted, where lifespans of inner apps do not run, the
+    broker starts with the first request, unless its owner has started it; the owner stops it.
+    """
+    if not isinstance(broker, Broker):
+        broker = Broker(broker)
+    endpoints = _Endpoints(broker)
+    routes: list[BaseRoute] = [
+        WebSocketRoute(broker.config.path, endpoints.websocket),
+        Route("/healthz", endpoints.healthz),
+        Route("/readyz", endpoints.readyz),
+    ]
+    if broker.config.metrics:
+        routes.append(Route("/metrics", endpoints.metrics))
+    app = Starlette(routes=routes, lifespan=endpoints.lifespan)
+    app.state.broker = broker
+    return app
+
+
+class _Endpoints:
+    """What is served, for one broker."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        owns = not self._broker.is_running
+        await self._broker.start()
+        try:
+            yield
+        finally:
+            if owns:
+                self._broker.drain()
+                await self._broker.stop()
+
+    # ---- the WebSocket
+
+    async def websocket(self, websocket: WebSocket) -> None:
+        """Check where the request comes from, accept, and leave the connection to a session."""
+        if (refused := self._refusal(websocket)) is not None:
+            self._broker.stats.refused_connections += 1
+            await websocket.send_denial_response(refused)
+            return
+        await self._broker.start()
+        offered = websocket.scope.get("subprotocols", [])
+        await websocket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in offered else None)
+        peer = Peer(transport="websocket", address=_address(websocket), token=_bearer(websocket.headers))
+        hand_over = websocket.scope.get("extensions", {}).get(EXTENSION)
+        if hand_over is not None:
+            hand_over(self._broker.hub, peer)
+        else:
+            await AsgiConnection(self._broker.hub, websocket, peer).run()
+
+    def _refusal(self, request: HTTPConnection) -> Response | None:
+        """Why a request is not answered: the sites it may come from are the broker's own and those allowed."""
+        config, headers = self._broker.config, request.headers
+        hosts, origins = headers.getlist("host"), headers.getlist("origin")
+        host = hosts[0] if len(hosts) == 1 else None
+        if not check_host(host, bound_host=config.host, allowed_hosts=config.allowed_hosts):
+            return PlainTextResponse("This host name is not one of the broker's (allowed_hosts).\n", 403)
+        if len(origins) > 1 or not check_origin(
+            origins[0] if origins else None,
+            host,
+            bound_host=config.host,
+            allowed_origins=config.allowed_origins,
+            scheme=request.url.scheme,
+        ):
+            return PlainTextResponse("Pages of this origin may not connect (allowed_origins).\n", 403)
+        return None
+
+    # ---- health and metrics
+
+    async def healthz(self, request: Request) -> Response:
+        """The process answers."""
+        return self._refusal(request) or JSONResponse({"status": "ok"})
+
+    async def readyz(self, request: Request) -> Response:
+        """New clients are welcome."""
+        if (refused := self._refusal(request)) is not None:
+            return refused
+        ready = self._broker.is_running and not self._broker.hub.is_draining
+        facts: dict[str, Any] = {"ready": ready}
+        if self._broker.is_running:
+            hub = self._broker.hub
+            facts |= {"name": hub.info.name, "version": hub.info.version, "durability": hub.engine.durability}
+            facts |= {"connections": len(hub.sessions), "draining": hub.is_draining}
+        return Response(orjson.dumps(facts), 200 if ready else 503, media_type="application/json")
+
+    async def metrics(self, request: Request) -> Response:
+        """The counters, in Prometheus' text format."""
+        return self._refusal(request) or Response(render(self._broker.stats), media_type=CONTENT_TYPE)
+
+
+def _address(connection: HTTPConnection) -> str:
+    client = connection.client
+    return f"{client.host}:{client.port}" if client is not None else ""
+
+
+def _bearer(headers: Headers) -> str | None:
+    """The token of an Authorization header."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" and token.strip() else None

@@ -1,0 +1,148 @@
+"""A broker in this process: engine, hub and what embedders ask of them, without any server around it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .auth import Revocations, configured_authenticator
+from .auth.custom import Authenticate, custom_authenticator
+from .clock import LoopClock
+from .config import Config
+from .core.hub import Hub
+from .core.ports import Authenticator
+from .core.stats import Stats
+from .engines.memory import MemoryEngine
+from .local import LocalClient
+from .version import VERSION
+
+__all__ = ["Broker"]
+
+
+class Broker:
+    """Everything of a broker but its sockets. Start it on the loop it is to run on; start works again after stop.
+
+    `authenticate(token, metadata)`, sync or async, takes the place of what `config.auth` says.
+
+        broker = Broker()
+        await broker.start()
+        await broker.publish("agent.a1.status", {"status": "idle"})
+    """
+
+    def __init__(self, config: Config | None = None, *, authenticate: Authenticate | None = None) -> None:
+        self.config = config or Config()
+        self.stats = Stats()
+        self.revocations = Revocations()
+        self._custom = authenticate
+        self._authenticator = self._make_authenticator()
+        self._hub: Hub | None = None
+        self._clock: LoopClock | None = None
+        self._local: LocalClient | None = None
+
+    def _make_authenticator(self) -> Authenticator | None:
+        if self._custom is not None:
+            return custom_authenticator(self._custom)
+        return configured_authenticator(self.config.auth, revocations=self.revocations)
+
+    @property
+    def needs_login(self) -> bool:
+        """Whether clients have to prove who they are."""
+        return self._authenticator is not None
+
+    @property
+    def is_running(self) -> bool:
+        return self._hub is not None
+
+    @property
+    def hub(self) -> Hub:
+        """The hub; RuntimeError before `start` and after `stop`."""
+        if self._hub is None:
+            raise RuntimeError("the broker is not started")
+        return self._hub
+
+    # ---- life
+
+    async def start(self) -> None:
+        """Open the log and be ready for connections. Harmless when it runs."""
+        if self._hub is not None:
+            return
+        self._clock = clock = LoopClock()
+        limits = self.config.limits
+        engine = MemoryEngine(
+            now_ms=clock.now_ms,
+            log_events=limits.log_events,
+            log_bytes=limits.log_bytes,
+            log_age_ms=limits.log_age_ms,
+            latest_topics=limits.latest_topics,
+            latest_bytes=limits.latest_bytes,
+            dedupe_ms=limits.dedupe_ms,
+            dedupe_keys=limits.dedupe_keys,
+            dedupe_keys_per_subject=limits.dedupe_keys_per_subject,
+        )
+        await engine.start()
+        self._hub = hub = Hub(
+            engine,
+            clock,
+            limits=limits,
+            rates=self.config.rates,
+            authenticator=self._authenticator,
+            name=self.config.name,
+            version=VERSION,
+            stats=self.stats,
+        )
+        self._local = LocalClient(hub)
+        self._gauge(hub, engine)
+        hub.signals.emit("started", {"server": hub.info.id})
+
+    def _gauge(self, hub: Hub, engine: MemoryEngine) -> None:
+        delivery = hub.delivery
+        self.stats.gauges.update(
+            connections=lambda: len(hub.sessions),
+            queue_bytes=lambda: sum(outbox.queued_bytes for outbox in delivery.outboxes),
+            catching_up=lambda: sum(outbox.is_behind or outbox.replaying > 0 for outbox in delivery.outboxes),
+            subscriptions=lambda: sum(len(session.subscriptions) for session in hub.sessions.values()),
+            patterns=lambda: delivery.router.patterns,
+            log_events=lambda: len(engine.log),
+            log_bytes=lambda: engine.log.bytes,
+            latest_topics=lambda: len(engine.table),
+            dedupe_keys=lambda: len(engine.keys),
+        )
+
+    def drain(self) -> None:
+        """Say goodbye to every client and let none in. Harmless twice."""
+        if self._hub is not None and not self._hub.is_draining:
+            self._hub.drain()
+
+    async def stop(self) -> None:
+        """Close the log and let everything go. Connections still open are lost. Harmless twice."""
+        hub, self._hub = self._hub, None
+        clock, self._clock = self._clock, None
+        if hub is None or clock is None:
+            return
+        hub.close()
+        for session in list(hub.sessions.values()):
+            session.lost()
+        await clock.close()
+        await hub.engine.close()
+
+    # ---- for embedders
+
+    async def publish(self, topic: str, data: Any, **options: Any) -> int | None:
+        """Publish from this process; `LocalClient.publish` says how."""
+        return await self._client().publish(topic, data, **options)
+
+    def subscribe(self, pattern: str, **options: Any) -> Any:
+        """Subscribe in this process; `LocalClient.subscribe` says how."""
+        return self._client().subscribe(pattern, **options)
+
+    def _client(self) -> LocalClient:
+        if self._local is None or self._hub is None:
+            raise RuntimeError("the broker is not started")
+        return self._local
+
+    def revoke(self, *, subject: str | None = None, token_id: str | None = None) -> int:
+        """Refuse a subject's tokens of up to now, or one token, and close the connections they have; how many."""
+        if subject is not None:
+            self.revocations.revoke_subject(subject)
+        if token_id is not None:
+            self.revocations.revoke_token(token_id)
+        return self.hub.revoke(subject=subject, token_id=token_id)

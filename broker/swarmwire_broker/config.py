@@ -1,0 +1,152 @@
+"""The configuration of a broker: one record, made of flags, the environment, a TOML file and defaults.
+
+    config = load_config({"port": 0, "limits.max_connections": "none"})
+
+None means no limit; 0 means zero. `docs/configuration.md` explains every setting.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from .core.settings import Limits, Rates
+from .credentials import SECRETS, Auth, Problem, pattern_problems, raise_first
+from .sources import ConfigError, Given, Setting, build, check, flatten, nearest, parse, settings_of
+
+__all__ = [
+    "Auth",
+    "Config",
+    "ConfigError",
+    "LogFormat",
+    "LogLevel",
+    "load_config",
+    "setting_names",
+]
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["auto", "text", "json"]
+
+_DEFAULT_FILE = Path("swarmwire.toml")
+_CLIENT_VARIABLES = {
+    "SWARMWIRE_CONFIG",
+    "SWARMWIRE_TOKEN",
+    "SWARMWIRE_URL",
+}  # of the command line, not of the broker
+
+
+class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Everything a broker is told before it starts.
+
+    Raises ConfigError when two settings contradict each other.
+    """
+
+    host: str = "127.0.0.1"
+    """The address to listen at."""
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8765
+    """The port to listen at; 0 takes a free one, which can be read back."""
+    path: Annotated[str, Meta(pattern="^/")] = "/ws"
+    """The path of the WebSocket."""
+    name: Annotated[str, Meta(pattern="^[A-Za-z0-9._-]{1,64}$")] = "swarmwire"
+    """The broker's name, as the welcome tells it."""
+    insecure: bool = False
+    """Listen to other machines although no authentication is configured."""
+    log_level: LogLevel = "info"
+    """The least level that is logged."""
+    log_format: LogFormat = "auto"
+    """`text` for people, `json` for machines; `auto` is text on a terminal."""
+    metrics: bool = True
+    """Whether /metrics is served."""
+    allowed_origins: list[str] = []
+    """Origins of web pages that may connect beside the broker's own: `https://app.example.org`; `*` is any."""
+    allowed_hosts: list[str] = []
+    """Names the broker may be addressed by; empty: loopback names on loopback, any name elsewhere."""
+    auth: Auth = Auth()
+    limits: Limits = Limits()
+    rates: Rates = Rates()
+
+    def __post_init__(self) -> None:
+        raise_first(_problems(self))
+
+
+def _problems(config: Config) -> Iterator[Problem]:
+    mine, most = config.limits.queue_size, config.limits.max_queue_size
+    if mine > most:
+        names = ("limits.queue_size", "limits.max_queue_size")
+        yield f"limits.queue_size ({mine}) is over limits.max_queue_size ({most})", names
+    yield from pattern_problems(config.rates.topics, "rates.topics")
+
+
+# ---- Loading
+
+_SETTINGS: dict[str, Setting] = {setting.name: setting for setting in settings_of(Config, SECRETS)}
+_VARIABLES: dict[str, Setting] = {setting.env: setting for setting in _SETTINGS.values()}
+
+
+def setting_names() -> list[str]:
+    """The dotted name of every setting."""
+    return list(_SETTINGS)
+
+
+def load_config(
+    flags: Mapping[str, object] | None = None,
+    env: Mapping[str, str] | None = None,
+    file: Path | None = None,
+) -> Config:
+    """The configuration: `flags` win over SWARMWIRE_* variables, these over the TOML file, this over defaults.
+
+    Flags are named as settings are (`limits.max_connections`); text is parsed, other values are checked. The file
+    is `file`, else the one that SWARMWIRE_CONFIG names, else ./swarmwire.toml if there is one. `env` is os.environ
+    by default. Raises ConfigError with one sentence that names the setting and where it came from.
+    """
+    env = os.environ if env is None else env
+    given = {**_from_file(file, env), **_from_env(env), **_from_flags(flags or {})}
+    values = {name: _value(_SETTINGS[name], entry) for name, entry in given.items()}
+    try:
+        return build(Config, values)
+    except ConfigError as error:
+        origins = [f"{name}: {given[name].source}" for name in error.settings if name in given]
+        raise ConfigError(f"{error} ({'; '.join(origins)})" if origins else str(error), *error.settings) from None
+
+
+def _value(setting: Setting, given: Given) -> Any:
+    if given.is_text and isinstance(given.value, str):
+        return parse(setting, given.value, given.source)
+    return check(setting, given.value, given.source)
+
+
+def _from_flags(flags: Mapping[str, object]) -> dict[str, Given]:
+    for name in flags:
+        if name not in _SETTINGS:
+            raise ConfigError(f"{name} (command line) is not a setting{nearest(name, _SETTINGS)}", name)
+    return {name: Given(value, "command line", True) for name, value in flags.items()}
+
+
+def _from_env(env: Mapping[str, str]) -> dict[str, Given]:
+    found = {}
+    for variable, text in env.items():
+        if not variable.startswith("SWARMWIRE_") or variable in _CLIENT_VARIABLES:
+            continue
+        if (setting := _VARIABLES.get(variable)) is None:
+            raise ConfigError(f"{variable} (environment) is not a setting{nearest(variable, _VARIABLES)}", variable)
+        found[setting.name] = Given(text, f"environment {variable}", True)
+    return found
+
+
+def _from_file(file: Path | None, env: Mapping[str, str]) -> dict[str, Given]:
+    named = file if file is not None else Path(env["SWARMWIRE_CONFIG"]) if env.get("SWARMWIRE_CONFIG") else None
+    if named is None and not _DEFAULT_FILE.is_file():
+        return {}
+    path = named or _DEFAULT_FILE
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read the configuration file {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise ConfigError(f"the configuration file {path} is not TOML: {error}") from None
+    return flatten(table, _SETTINGS, f"file {path}")

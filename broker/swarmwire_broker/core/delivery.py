@@ -1,0 +1,175 @@
+"""From the log to the outboxes: what is published in one turn of the loop is written once to each client.
+
+The delivery is the engine's listener. It collects events into runs and, at the end of the turn, hands each live
+client its answers and its runs in one write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ..engines.base import Engine, Entry
+from .catchup import ROOM_RETRY, CatchUp
+from .ports import Clock
+from .router import Router
+from .settings import Limits
+from .stats import Stats
+from .turn import Run
+
+if TYPE_CHECKING:
+    from .outbox import Outbox
+    from .subscription import DroppingSubscription, OwnSubscription
+
+__all__ = ["Delivery"]
+
+
+class Delivery:
+    """What every outbox and every subscription of a broker share: engine, router, limits, counters, clock, turn."""
+
+    def __init__(self, engine: Engine, limits: Limits, stats: Stats, clock: Clock) -> None:
+        self.engine = engine
+        self.limits = limits
+        self.stats = stats
+        self.clock = clock
+        self.router: Router[Outbox | OwnSubscription] = Router(limits.router_cache_topics)
+        self.catchup = CatchUp(limits, clock, self.flush, self.has_room)
+        self.outboxes: set[Outbox] = set()
+        self.dropping: set[DroppingSubscription] = set()
+        self.crowded = False
+        self._held: dict[str, int] = {}
+        self._runs: list[Run] = []
+        self._dirty: list[Outbox] = []
+        self._draining: list[Callable[[], None]] = []
+        self._scheduled = False
+        self._turn_began = 0.0
+        self.unaudited = 0
+        engine.listener = self.deliver
+
+    # ---- what comes in
+
+    def deliver(self, entry: Entry) -> None:
+        """Take an event that has just become visible."""
+        route = self.router.route(entry.topic)
+        if route.shared:
+            self._collect(route.shared, entry.payload, entry.seq, entry.hidden_from)
+        for subscription in route.own:
+            subscription.offer(entry)
+
+    def deliver_ephemeral(self, topic: str, payload: bytes, hidden_from: str | None) -> None:
+        """Take an event that is for whoever is live just now, and nobody else."""
+        route = self.router.route(topic)
+        if route.shared:
+            self._collect(route.shared, payload, 0, hidden_from)
+        for subscription in route.own:
+            subscription.offer_ephemeral(topic, payload, hidden_from)
+
+    def _collect(self, receivers: tuple[Outbox, ...], payload: bytes, seq: int, hidden_from: str | None) -> None:
+        runs = self._runs
+        run = runs[-1] if runs else None
+        if (
+            run is None
+            or run.receivers is not receivers
+            or run.hidden_from != hidden_from
+            or (run.first == 0) != (seq == 0)
+        ):
+            if run is None:
+                self._turn_began = self.clock.time()
+            run = Run(receivers, seq, hidden_from)
+            runs.append(run)
+            self.schedule()
+        run.payloads.append(payload)
+        run.size += len(payload)
+        run.last = seq
+
+    def touch(self, outbox: Outbox) -> None:
+        """This outbox has something to write at the end of the turn."""
+        if not outbox.dirty:
+            outbox.dirty = True
+            self._dirty.append(outbox)
+            self.schedule()
+
+    def drain_later(self, drain: Callable[[], None]) -> None:
+        """Call this at the end of the turn, after the outboxes were written."""
+        self._draining.append(drain)
+        self.schedule()
+
+    def schedule(self) -> None:
+        if not self._scheduled:
+            self._scheduled = True
+            self.clock.call_soon(self.flush)
+
+    # ---- what goes out
+
+    def flush(self) -> None:
+        """End the turn: write what has come together. Harmless when there is nothing."""
+        self._scheduled = False
+        runs, self._runs = self._runs, []
+        for run in runs:
+            self._spread(run)
+        dirty, self._dirty = self._dirty, []
+        for outbox in dirty:
+            outbox.flush()
+        draining, self._draining = self._draining, []
+        for drain in draining:
+            drain()
+        if runs:
+            self.stats.latency.observe(self.clock.time() - self._turn_began, sum(len(run.payloads) for run in runs))
+            self._audit()
+
+    def _spread(self, run: Run) -> None:
+        dirty = self._dirty
+        hidden_from = run.hidden_from
+        live = 0
+        for outbox in run.receivers:
+            if not outbox.live:
+                continue
+            if hidden_from is not None and outbox.instance == hidden_from:
+                continue
+            live += 1
+            outbox.runs.append(run)
+            if not outbox.dirty:
+                outbox.dirty = True
+                dirty.append(outbox)
+        if run.first == 0:
+            self.stats.ephemeral_skipped += len(run.payloads) * sum(1 for box in run.receivers if box.is_behind)
+        self.unaudited += live * run.size
+
+    # ---- all outboxes together
+
+    def _audit(self) -> None:
+        """Look at what all sockets hold together, but only when enough was written that it can matter."""
+        total = self.limits.outbox_total_bytes
+        if total is not None and (self.crowded or self.unaudited > total // 4):
+            self.unaudited = 0
+            was_crowded = self.crowded
+            self.crowded = sum(outbox.sink.buffered() for outbox in self.outboxes) > total
+            if self.crowded and not was_crowded:
+                self.clock.call_later(ROOM_RETRY, self._retry)
+
+    def _retry(self) -> None:
+        self._audit()
+        if self.crowded:
+            self.clock.call_later(ROOM_RETRY, self._retry)
+
+    def has_room(self, outbox: Outbox) -> bool:
+        """Whether this outbox may be written to: its own limit allows it, and that of all together."""
+        return not outbox.blocked and not (self.crowded and outbox.sink.buffered() > 0)
+
+    # ---- what the engine is to watch
+
+    def hold(self, pattern: str) -> None:
+        """One more subscription wants events of this pattern."""
+        count = self._held.get(pattern, 0)
+        self._held[pattern] = count + 1
+        if not count:
+            self.engine.interest(pattern, True)
+
+    def release(self, pattern: str) -> None:
+        """One subscription fewer wants them."""
+        count = self._held[pattern] - 1
+        if count:
+            self._held[pattern] = count
+        else:
+            del self._held[pattern]
+            self.engine.interest(pattern, False)

@@ -1,0 +1,245 @@
+"""The hub: the one place that ties sessions, router and log together, and what embedders hold in their hands."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+from swarmwire_protocol.codec import encode, encode_event, event_head
+from swarmwire_protocol.errors import CloseCode, ErrorCode, SwarmwireError
+from swarmwire_protocol.messages import Permissions, ServerInfo
+
+from ..engines.base import Engine
+from .delivery import Delivery
+from .hooks import Hook, Hooks
+from .login import Login
+from .permissions import EVERYTHING
+from .ports import Authenticator, Clock, Peer, Sink, Timer
+from .publishing import Publishing
+from .rates import LoginGuard, RateLimiter
+from .session import Session, SessionState
+from .settings import Limits, Rates
+from .signals import Callback, Signal, Signals
+from .stats import Stats
+
+if TYPE_CHECKING:
+    from .subscription import DroppingSubscription
+
+__all__ = ["Hub"]
+
+_SLICES: Final = 8
+"""The sessions are looked at for their heartbeat in so many parts, one after the other."""
+
+
+class Hub:
+    """A broker without its sockets: sessions come in by `connect`, events by `publishing` and go to the engine.
+
+    Arguments:
+        engine: the log, started.
+        clock: time, and turns of the loop.
+        limits, rates: what is bounded, and how.
+        authenticator: checks logins; None lets everyone in with every permission.
+        name, version: how the welcome names this broker.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock,
+        *,
+        limits: Limits | None = None,
+        rates: Rates | None = None,
+        authenticator: Authenticator | None = None,
+        name: str = "swarmwire",
+        version: str = "",
+        stats: Stats | None = None,
+    ) -> None:
+        self.engine = engine
+        self.clock = clock
+        self.limits = limits or Limits()
+        self.stats = stats or Stats()
+        self.info = ServerInfo(id=secrets.token_hex(6), name=name, version=version, pid=os.getpid(), ppid=os.getppid())
+        self.open_permissions: Permissions = EVERYTHING
+        self.delivery = Delivery(engine, self.limits, self.stats, clock)
+        self.signals = Signals(clock)
+        self.hooks = Hooks()
+        self.publishing = Publishing(self.delivery, self.hooks, self.signals)
+        rates = rates or Rates()
+        self.login = Login(self, authenticator, RateLimiter(rates), LoginGuard(rates.failed_logins))
+        self.sessions: dict[str, Session] = {}
+        self.states = dict.fromkeys(SessionState, 0)
+        self.is_draining = False
+        self._slices: list[set[Session]] = [set() for _ in range(_SLICES)]
+        self._slice = 0
+        self._beat: Timer | None = None
+
+    # ---- connections
+
+    def connect(self, sink: Sink, peer: Peer) -> Session:
+        """A client has connected. Over a limit it is told so and closed before it said anything."""
+        session = Session(self, sink, peer)
+        self.stats.connections_opened += 1
+        refused = self._refusal()
+        self.sessions[session.client_id] = session
+        self._slices[len(self.sessions) % _SLICES].add(session)
+        if refused is not None:
+            self.stats.refused_connections += 1
+            session.close(CloseCode.TRY_LATER, refused.message, refused)
+            return session
+        self._start_beating()
+        self.signals.emit("connection", {"client_id": session.client_id, "transport": peer.transport})
+        self.announce("$sys.client.connected", {"client_id": session.client_id, "transport": peer.transport})
+        return session
+
+    def _refusal(self) -> SwarmwireError | None:
+        if self.is_draining:
+            return SwarmwireError(ErrorCode.SHUTTING_DOWN, retry_after_ms=self.limits.reconnect_window_ms)
+        # The new one is counted already.
+        strangers = self.states[SessionState.CONNECTING]
+        most = self.limits.max_connections
+        if most is not None and strangers + self.states[SessionState.AUTHENTICATED] > most:
+            return SwarmwireError(
+                ErrorCode.LIMIT_EXCEEDED, f"The broker holds at most {most} connections.", retry_after_ms=1_000
+            )
+        most = self.limits.max_unauthenticated
+        if most is not None and strangers > most:
+            return SwarmwireError(
+                ErrorCode.LIMIT_EXCEEDED, f"The broker holds at most {most} logins at once.", retry_after_ms=1_000
+            )
+        return None
+
+    def forget(self, session: Session) -> None:
+        """A connection is gone."""
+        if self.sessions.pop(session.client_id, None) is None:
+            return
+        for part in self._slices:
+            part.discard(session)
+        self.states[SessionState.CLOSING] -= 1
+        self.stats.connections_closed += 1
+        facts = {"client_id": session.client_id}
+        self.signals.emit("disconnect", facts)
+        self.announce("$sys.client.disconnected", facts)
+
+    def disconnect(self, client_id: str, reason: str = "Closed by an operator.") -> None:
+        """Close a client's connection for good.
+
+        Raises:
+            SwarmwireError: NOT_FOUND.
+        """
+        session = self.sessions.get(client_id)
+        if session is None:
+            raise SwarmwireError(ErrorCode.NOT_FOUND, "There is no client with this id.", field="client_id")
+        session.close(CloseCode.REMOVED, reason)
+
+    def revoke(self, *, subject: str | None = None, token_id: str | None = None) -> int:
+        """Close every connection of a subject or of a token, at once; how many there were."""
+        if subject is None and token_id is None:
+            raise ValueError("expected a subject or a token_id")
+        gone = [
+            session
+            for session in self.sessions.values()
+            if session.state is SessionState.AUTHENTICATED
+            and (subject is None or session.author.sender == subject)
+            and (token_id is None or session.author.token_id == token_id)
+        ]
+        for session in gone:
+            error = SwarmwireError(ErrorCode.AUTHENTICATION_FAILED, "The login was revoked.")
+            session.close(CloseCode.UNAUTHORIZED, error.message, error)
+        return len(gone)
+
+    def permit(self, subject: str, permissions: Permissions) -> int:
+        """Give every connection of a subject other permissions, and end what they do not allow; how many there were."""
+        sessions = [session for session in self.sessions.values() if session.author.sender == subject]
+        for session in sessions:
+            session.author.permit(permissions)
+            session.recheck()
+        return len(sessions)
+
+    # ---- the heartbeat
+
+    def _start_beating(self) -> None:
+        if self._beat is None:
+            self._beat = self.clock.call_later(self.limits.heartbeat_ms / 1000 / _SLICES, self._on_beat)
+
+    def _on_beat(self) -> None:
+        self._beat = None
+        self.delivery.flush()
+        for session in list(self._slices[self._slice]):
+            session.beat()
+        self._slice = (self._slice + 1) % _SLICES
+        dropping, self.delivery.dropping = self.delivery.dropping, set()
+        for subscription in dropping:
+            self._tell_dropped(subscription)
+        if self.sessions:
+            self._start_beating()
+
+    # ---- draining
+
+    def drain(self) -> None:
+        """Say goodbye to everyone, with the reconnects spread over the window. New connections are refused."""
+        self.is_draining = True
+        self.announce("$sys.daemon.stopping", {"server": self.info.id})
+        self.signals.emit("stopping", {})
+        self.delivery.flush()
+        for session in list(self.sessions.values()):
+            session.close(
+                CloseCode.RESTART,
+                "The broker is shutting down.",
+                reconnect_after_ms=secrets.randbelow(self.limits.reconnect_window_ms + 1),
+                timeout_ms=self.limits.drain_timeout_ms,
+            )
+
+    def close(self) -> None:
+        """Stop the heartbeat. Harmless twice."""
+        if self._beat is not None:
+            self._beat.cancel()
+            self._beat = None
+
+    # ---- for embedders
+
+    def on(self, signal: Signal, callback: Callback) -> Callable[[], None]:
+        """Hear of the broker's own events; the answer takes the callback away."""
+        return self.signals.on(signal, callback)
+
+    def route(self, pattern: str, handler: Hook, middleware: Iterable[Hook] = ()) -> None:
+        """Let a handler see publishes on matching topics before they are accepted, after its middleware."""
+        self.hooks.route(pattern, handler, middleware)
+
+    def unroute(self, pattern: str) -> bool:
+        """Take the routes of a pattern away; whether there were any."""
+        return self.hooks.unroute(pattern)
+
+    # ---- telling of the broker itself
+
+    def announce(self, topic: str, facts: dict[str, Any]) -> None:
+        """Publish on one of the broker's own topics; it costs little where nobody listens."""
+        route = self.delivery.router.route(topic)
+        if route.shared or route.own:
+            head = event_head(topic)
+            payload = encode_event(head, None, self.clock.now_ms(), b"", encode(facts))
+            self.delivery.deliver_ephemeral(topic, payload, None)
+
+    def tell_authenticated(self, session: Session) -> None:
+        facts = {"client_id": session.client_id, "subject": session.author.sender}
+        self.signals.emit("authenticated", facts)
+        self.announce("$sys.client.authenticated", facts)
+
+    def tell_subscribed(self, session: Session, pattern: str, name: str) -> None:
+        facts = {"client_id": session.client_id, "pattern": pattern, "sub": name}
+        self.signals.emit("subscribe", facts)
+        self.announce("$sys.client.subscribed", facts)
+
+    def tell_unsubscribed(self, session: Session, pattern: str, name: str) -> None:
+        facts = {"client_id": session.client_id, "pattern": pattern, "sub": name}
+        self.signals.emit("unsubscribe", facts)
+        self.announce("$sys.client.unsubscribed", facts)
+
+    def _tell_dropped(self, subscription: DroppingSubscription) -> None:
+        client_id = subscription.outbox.client_id
+        dropped, subscription.dropped = subscription.dropped, type(subscription.dropped)()
+        for topic, count in dropped.items():
+            facts = {"client_id": client_id, "topic": topic, "count": count}
+            self.signals.emit("dropped", facts)
+            self.announce("$sys.client.dropped", facts)

@@ -1,0 +1,158 @@
+"""The hello: the version both will speak, who the client is, and the welcome."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from swarmwire_protocol.codec import MAX_DEPTH, MAX_ID_BYTES
+from swarmwire_protocol.errors import CloseCode, ErrorCode, SwarmwireError
+from swarmwire_protocol.messages import Error, Hello, Welcome
+from swarmwire_protocol.topics import MAX_SEGMENTS, MAX_TOPIC_BYTES
+from swarmwire_protocol.versions import VERSIONS, select_version
+
+from .ports import Authenticator, Peer, Verified
+from .rates import LoginGuard, RateLimiter, retry_after_ms
+from .session import SessionState
+from .settings import Limits
+
+if TYPE_CHECKING:
+    from .hub import Hub
+    from .session import Session
+
+__all__ = ["FEATURES", "Login"]
+
+log = logging.getLogger("swarmwire.broker.login")
+
+FEATURES: Final = ["conflate", "dedupe", "disconnect", "drop_oldest", "ephemeral", "latest"]
+"""What this broker offers beyond the bare version, as the welcome lists it."""
+
+
+class Login:
+    """Decides hellos. Without an authenticator everyone is let in with every permission, and tokens are ignored."""
+
+    def __init__(self, hub: Hub, authenticator: Authenticator | None, limiter: RateLimiter, guard: LoginGuard) -> None:
+        self._hub = hub
+        self._authenticator = authenticator
+        self._limiter = limiter
+        self._guard = guard
+
+    def begin(self, session: Session, hello: Hello) -> None:
+        """Answer a hello: with the welcome, or with the error that ends the connection."""
+        version = select_version(hello.versions)
+        if version is None:
+            self._refuse_version(session)
+            return
+        wait = self._guard.blocked(session.peer.address, self._hub.clock.time())
+        if wait > 0:
+            error = SwarmwireError(
+                ErrorCode.RATE_LIMIT_EXCEEDED, "Too many failed logins.", retry_after_ms=retry_after_ms(wait)
+            )
+            session.close(CloseCode.TRY_LATER, error.message, error)
+        elif self._authenticator is None:
+            self._admit_anyone(session)
+            self._welcome(session, version)
+        else:
+            session.work(self._check(session, hello, version))
+
+    def _refuse_version(self, session: Session) -> None:
+        error = SwarmwireError(ErrorCode.UNSUPPORTED_VERSION)
+        self._hub.stats.error(error.code)
+        session.outbox.send(Error(code=error.code, message=error.message, field="versions", versions=list(VERSIONS)))
+        session.close(CloseCode.UNSUPPORTED_VERSION, error.message)
+
+    def _admit_anyone(self, session: Session) -> None:
+        if session.peer.subject is not None:
+            session.author.become(Verified(subject=session.peer.subject, permissions=self._hub.open_permissions))
+        else:
+            session.author.become_anonymous(session.client_id)
+
+    async def _check(self, session: Session, hello: Hello, version: str) -> None:
+        token = hello.token if hello.token is not None else session.peer.token
+        try:
+            verified = await self._verify(token, hello.metadata or {}, session.peer)
+        except SwarmwireError as error:
+            self._failed(session, error)
+            return
+        if session.state is SessionState.CONNECTING:
+            session.author.become(verified)
+            self._welcome(session, version)
+
+    def _failed(self, session: Session, error: SwarmwireError) -> None:
+        self._hub.stats.logins_failed += 1
+        if error.code is ErrorCode.UNAVAILABLE:
+            # Whoever could tell cannot be asked just now: nothing is said of the token.
+            session.close(CloseCode.TRY_LATER, error.message, error)
+            return
+        self._guard.failed(session.peer.address, self._hub.clock.time())
+        session.close(CloseCode.UNAUTHORIZED, error.message, error)
+
+    async def _verify(self, token: str | None, metadata: dict[str, Any], peer: Peer) -> Verified:
+        assert self._authenticator is not None
+        try:
+            return await self._authenticator(token, metadata, peer)
+        except SwarmwireError as error:
+            if error.code in (ErrorCode.AUTHENTICATION_FAILED, ErrorCode.TOKEN_EXPIRED, ErrorCode.UNAVAILABLE):
+                raise
+            log.warning("the authenticator refused with %s", error.code)
+        except Exception:
+            log.exception("the authenticator failed")
+        raise SwarmwireError(ErrorCode.AUTHENTICATION_FAILED)
+
+    async def renew(self, session: Session, token: str) -> None:
+        """Put a new token in the place of the old one, on the live connection.
+
+        Raises:
+            SwarmwireError: why it was refused; the session stays what it was.
+        """
+        if self._authenticator is None:
+            return
+        verified = await self._verify(token, {}, session.peer)
+        if verified.subject != session.author.sender:
+            raise SwarmwireError(
+                ErrorCode.PERMISSION_DENIED, "A renewed token must be of the same subject.", field="token"
+            )
+        if session.state is SessionState.AUTHENTICATED:
+            session.author.become(verified)
+            session.watch_expiry()
+            session.recheck()
+
+    # ---- the welcome
+
+    def _welcome(self, session: Session, version: str) -> None:
+        hub = self._hub
+        session.author.rates = self._limiter.session(session.author.scope)
+        session.outbox.sink.raise_limit(hub.limits.max_message_bytes)
+        session.welcomed()
+        session.outbox.send(
+            Welcome(
+                version=version,
+                client_id=session.client_id,
+                server=hub.info,
+                cursor=session.outbox.cursor(hub.engine.head),
+                heartbeat_ms=hub.limits.heartbeat_ms,
+                limits=_told(hub.limits),
+                identity=session.author.identity,
+                durability=hub.engine.durability,
+                features=FEATURES,
+            )
+        )
+        hub.tell_authenticated(session)
+
+
+def _told(limits: Limits) -> dict[str, int | None]:
+    """The limits a client can run into."""
+    return {
+        "max_message_bytes": limits.max_message_bytes,
+        "max_subscriptions": limits.max_subscriptions,
+        "max_queue_size": limits.max_queue_size,
+        "queue_size": limits.queue_size,
+        "max_headers": limits.max_headers,
+        "max_headers_bytes": limits.max_headers_bytes,
+        "max_key_bytes": limits.max_key_bytes,
+        "dedupe_ms": limits.dedupe_ms,
+        "max_id_bytes": MAX_ID_BYTES,
+        "max_depth": MAX_DEPTH,
+        "max_topic_bytes": MAX_TOPIC_BYTES,
+        "max_segments": MAX_SEGMENTS,
+    }

@@ -1,0 +1,131 @@
+"""Permissions: what an identity may publish, subscribe to and call, decided by patterns.
+
+Grants of equal permissions are one object, so a thousand clients with one shape of token share it, and it
+goes with the last of them. Decisions are remembered in caches of a fixed size that all grants share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Final
+from weakref import WeakValueDictionary
+
+from swarmwire_protocol.errors import ErrorCode, SwarmwireError
+from swarmwire_protocol.messages import Permissions
+from swarmwire_protocol.topics import check_pattern, contains, is_reserved, matches
+
+__all__ = ["EVERYTHING", "NOTHING", "Grants", "parse_permissions"]
+
+EVERYTHING: Final = Permissions(publish=["#"], subscribe=["#"], call=["#"], admin=True)
+"""What a client holds where nobody has to log in."""
+
+NOTHING: Final = Permissions()
+"""A login that may watch its own connection and no more."""
+
+_DECISIONS = 16_384
+_ADMIN_PATTERN = "$sys.#"
+_LISTS = ("publish", "subscribe", "call")
+_FIELDS = (*_LISTS, "admin")
+
+_Patterns = tuple[str, ...]
+
+
+class Grants:
+    """Permissions made ready to be asked. Get one by `Grants.of`.
+
+    Attributes:
+        admin: whether operators' methods and the broker's own topics are open.
+        publishes_all: whether every topic that is not the broker's own may be published on.
+    """
+
+    __slots__ = ("__weakref__", "_call", "_publish", "_subscribe", "admin", "publishes_all")
+
+    def __init__(self, publish: _Patterns, subscribe: _Patterns, call: _Patterns, admin: bool) -> None:
+        self._publish = publish
+        self._subscribe = subscribe
+        self._call = call
+        self.admin = admin
+        self.publishes_all = "#" in publish
+
+    @staticmethod
+    def of(permissions: Permissions) -> Grants:
+        """The grants of these permissions, whose patterns are taken to be valid."""
+        publish, subscribe, call = (_unique(getattr(permissions, name)) for name in _LISTS)
+        key = (publish, subscribe, call, permissions.admin)
+        grants = _shared.get(key)
+        if grants is None:
+            grants = _shared[key] = Grants(*key)
+        return grants
+
+    def may_publish(self, topic: str) -> bool:
+        """Whether a client may publish on this topic; on the broker's own nobody may."""
+        if is_reserved(topic):
+            return False
+        return self.publishes_all or _any_matches(self._publish, topic)
+
+    def may_subscribe(self, pattern: str) -> bool:
+        """Whether one granted pattern covers all that this one matches; `$sys` topics are for admins."""
+        if is_reserved(pattern):
+            return self.admin and _any_contains((_ADMIN_PATTERN, *self._subscribe), pattern)
+        return _any_contains(self._subscribe, pattern)
+
+    def may_call(self, method: str) -> bool:
+        """Whether the method may be called."""
+        return _any_matches(self._call, method)
+
+
+_shared: WeakValueDictionary[tuple[_Patterns, _Patterns, _Patterns, bool], Grants] = WeakValueDictionary()
+
+
+def _unique(patterns: Iterable[str]) -> _Patterns:
+    return tuple(dict.fromkeys(patterns))
+
+
+@lru_cache(maxsize=_DECISIONS)
+def _any_matches(patterns: _Patterns, topic: str) -> bool:
+    return any(matches(pattern, topic) for pattern in patterns)
+
+
+@lru_cache(maxsize=_DECISIONS)
+def _any_contains(patterns: _Patterns, pattern: str) -> bool:
+    return any(contains(granted, pattern) for granted in patterns)
+
+
+def parse_permissions(claim: object) -> Permissions:
+    """Permissions as a token states them.
+
+    An object of `publish`, `subscribe` and `call`, lists of patterns, and `admin`, true or false; each may be
+    absent and then grants nothing. Raises SwarmwireError AUTHENTICATION_FAILED that names the field at fault.
+    """
+    if not isinstance(claim, dict):
+        raise _refused("permissions", "must be an object")
+    unknown = next((str(name) for name in claim if name not in _FIELDS), None)
+    if unknown is not None:
+        raise _refused("permissions", f"has the unknown field {unknown[:32]!r}, not one of {', '.join(_FIELDS)}")
+    publish, subscribe, call = (_patterns(claim.get(name, []), f"permissions.{name}") for name in _LISTS)
+    admin = claim.get("admin", False)
+    if not isinstance(admin, bool):
+        raise _refused("permissions.admin", "must be true or false")
+    return Permissions(publish=publish, subscribe=subscribe, call=call, admin=admin)
+
+
+def _patterns(value: object, field: str) -> list[str]:
+    if not isinstance(value, list):
+        raise _refused(field, "must be a list of patterns")
+    for number, pattern in enumerate(value):
+        _check(pattern, f"{field}[{number}]")
+    return value
+
+
+def _check(pattern: object, field: str) -> None:
+    if not isinstance(pattern, str):
+        raise _refused(field, "must be a pattern")
+    try:
+        check_pattern(pattern)
+    except SwarmwireError as error:
+        raise _refused(field, "is not a pattern") from error
+
+
+def _refused(field: str, what: str) -> SwarmwireError:
+    return SwarmwireError(ErrorCode.AUTHENTICATION_FAILED, f"The token's {field} {what}.", field=field)

@@ -1,0 +1,214 @@
+"""Reading the log from a place on: the one mechanism behind rewind, resume, catching up and conflation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from swarmwire_protocol.codec import conflated, encode, with_sub
+from swarmwire_protocol.messages import Live, Position
+
+from ..engines.base import Entry, Page, PageLimit
+from ..engines.matcher import Matcher
+
+if TYPE_CHECKING:
+    from .outbox import Outbox
+    from .subscription import Subscription
+
+__all__ = ["ConflatingReader", "Cost", "LagReader", "Reader", "ReplayReader"]
+
+
+class Cost(NamedTuple):
+    """What a step took of the turn's page, and whether there is more to read."""
+
+    bytes: int
+    scan: int
+    more: bool
+
+
+class Reader:
+    """Brings one position of one client up to the head of the log.
+
+    Attributes:
+        position: everything up to here is written.
+        stopped: it is not wanted any more.
+    """
+
+    def __init__(self, outbox: Outbox, position: int) -> None:
+        self.outbox = outbox
+        self.engine = outbox.delivery.engine
+        self.position = position
+        self.stopped = False
+
+    def step(self, limit: PageLimit) -> Cost:
+        """Write one page. At the head of the log the reader is done."""
+        page = self._read(limit)
+        if page is None:
+            self.outbox.delivery.clock.spawn(self._fetch(limit))
+            return Cost(0, 1, False)
+        return self._write(page)
+
+    def _read(self, limit: PageLimit) -> Page | None:
+        return self.engine.read(self._matcher(), self.position, limit)
+
+    async def _fetch(self, limit: PageLimit) -> None:
+        page = await self.engine.fetch(self._matcher(), self.position, limit)
+        if not self.stopped and not self.outbox.lost and self._write(page).more:
+            self.outbox.delivery.catchup.add(self)
+
+    def _write(self, page: Page) -> Cost:
+        payloads = self._announce_eviction()
+        events = self._encode([entry for entry in page.entries if self._wants(entry)])
+        self.outbox.delivery.stats.deliveries += len(events)
+        payloads += events
+        self.position = max(page.upto, self.position)
+        done = self.position >= self.engine.head
+        if done:
+            payloads += self._last_words()
+        size = sum(map(len, payloads))
+        if payloads:
+            self.outbox.write_events(payloads)
+        if done:
+            self._arrive()
+        return Cost(size, max(1, page.scanned), not done)
+
+    def _announce_eviction(self) -> list[bytes]:
+        floor = self.engine.oldest - 1
+        if self.position >= floor:
+            return []
+        after = self.outbox.cursor(self.position)
+        self.position = floor
+        return [self.outbox.gap(after, floor, "evicted", self._sub())]
+
+    # ---- what differs between readers
+
+    def _matcher(self) -> Matcher:
+        raise NotImplementedError
+
+    def _wants(self, entry: Entry) -> bool:
+        return entry.hidden_from is None or entry.hidden_from != self.outbox.instance
+
+    def _encode(self, entries: list[Entry]) -> list[bytes]:
+        return [entry.payload for entry in entries]
+
+    def _sub(self) -> str | None:
+        return None
+
+    def _last_words(self) -> list[bytes]:
+        return []
+
+    def _arrive(self) -> None:
+        raise NotImplementedError
+
+
+class LagReader(Reader):
+    """Brings the position that a client's live subscriptions share back to the head."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        super().__init__(outbox, outbox.position)
+
+    def step(self, limit: PageLimit) -> Cost:
+        cost = super().step(limit)
+        self.outbox.position = self.position
+        return cost
+
+    def _matcher(self) -> Matcher:
+        return self.outbox.matcher
+
+    def _wants(self, entry: Entry) -> bool:
+        # A subscription that joined while the client was behind wants nothing from before it joined.
+        return super()._wants(entry) and any(
+            entry.seq > member.joined and member.matches(entry.topic) for member in self.outbox.members.values()
+        )
+
+    def _arrive(self) -> None:
+        self.outbox.told = self.position
+        self.outbox.live = True
+
+
+class ReplayReader(Reader):
+    """Replays the log, or first the last event of every topic, for one subscription."""
+
+    def __init__(
+        self, subscription: Subscription, position: int, *, snapshot_until: int | None = None, notice: bytes = b""
+    ) -> None:
+        super().__init__(subscription.outbox, position)
+        self.subscription = subscription
+        self._patterns = Matcher([subscription.pattern])
+        self._notice = notice
+        self._snapshot_until = snapshot_until
+        self._floor = self.engine.latest_floor
+
+    def step(self, limit: PageLimit) -> Cost:
+        if self._notice:
+            self.outbox.write_events([self._notice])
+            self._notice = b""
+        return super().step(limit) if self._snapshot_until is None else self._step_snapshot(limit)
+
+    def _step_snapshot(self, limit: PageLimit) -> Cost:
+        until = self._snapshot_until
+        assert until is not None
+        page = self.engine.latest(self._patterns, self.position, until, limit)
+        payloads = []
+        if (floor := self.engine.latest_floor) > self._floor:
+            # Topics lost their last event while the snapshot was being written.
+            payloads.append(self.outbox.gap(self.outbox.cursor(self.position), floor, "evicted", self._sub()))
+            self._floor = floor
+        events = self._encode([entry for entry in page.entries if self._wants(entry)])
+        self.outbox.delivery.stats.deliveries += len(events)
+        payloads += events
+        self.position = page.upto
+        if payloads:
+            self.outbox.write_events(payloads)
+        if page.upto >= until:
+            self._snapshot_until = None
+        return Cost(sum(map(len, payloads)), max(1, page.scanned), True)
+
+    def _matcher(self) -> Matcher:
+        return self._patterns
+
+    def _encode(self, entries: list[Entry]) -> list[bytes]:
+        return [with_sub(entry.payload, self.subscription.quoted) for entry in entries]
+
+    def _sub(self) -> str | None:
+        return self.subscription.name
+
+    def _last_words(self) -> list[bytes]:
+        return [encode(Live(sub=self.subscription.name, cursor=self.outbox.cursor(self.position)))]
+
+    def _arrive(self) -> None:
+        self.subscription.replayed(self.position)
+
+
+class ConflatingReader(ReplayReader):
+    """Writes of every page only the last event of each topic. It serves a replay, and then one tick after another."""
+
+    def __init__(
+        self,
+        subscription: Subscription,
+        position: int,
+        *,
+        snapshot_until: int | None = None,
+        notice: bytes = b"",
+        ticks: bool = False,
+    ) -> None:
+        super().__init__(subscription, position, snapshot_until=snapshot_until, notice=notice)
+        self.is_reading = False
+        self._ticks = ticks
+
+    def _encode(self, entries: list[Entry]) -> list[bytes]:
+        last: dict[str, tuple[Entry, int]] = {}
+        for entry in entries:
+            _, skipped = last.pop(entry.topic, (entry, -1))
+            last[entry.topic] = (entry, skipped + 1)
+        quoted = self.subscription.quoted
+        return [conflated(entry.payload, quoted, skipped) for entry, skipped in last.values()]
+
+    def _last_words(self) -> list[bytes]:
+        if not self._ticks:
+            return super()._last_words()
+        return [encode(Position(cursor=self.outbox.cursor(self.position), sub=self.subscription.name))]
+
+    def _arrive(self) -> None:
+        self.is_reading = False
+        if not self._ticks:
+            super()._arrive()

@@ -1,0 +1,514 @@
+"""One client's conversation with the broker: connecting -> authenticated -> closing.
+
+A session takes one message after the other, in the order they arrive, and decides each before the next. The broker
+keeps nothing for a client that is gone.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections import deque
+from collections.abc import Coroutine
+from enum import Enum
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from swarmwire_protocol.codec import InvalidMessage, decode_from_client, encode
+from swarmwire_protocol.errors import CloseCode, ErrorCode, SwarmwireError
+from swarmwire_protocol.messages import (
+    Ack,
+    Auth,
+    Bye,
+    Call,
+    Cancel,
+    ClientInfo,
+    ClientMessage,
+    Error,
+    Hello,
+    Ping,
+    Pong,
+    Position,
+    Publish,
+    Reply,
+    RequestId,
+    Subscribe,
+    SubscribeResult,
+    Unsubscribe,
+)
+from swarmwire_protocol.messages import Subscription as Wanted
+
+from ..engines.base import Outcome
+from .identity import Author
+from .outbox import Outbox
+from .permissions import EVERYTHING
+from .ports import Peer, Sink, Timer
+from .rates import TokenBucket, retry_after_ms
+from .subscriptions import Start, Subscriptions, refusal
+
+if TYPE_CHECKING:
+    from .hub import Hub
+
+__all__ = ["Session", "SessionState"]
+
+log = logging.getLogger("swarmwire.broker.session")
+
+_STRANGER_MESSAGES: Final = 16
+"""Wrong messages a client may send before its welcome."""
+
+_SILENT_BEATS: Final = 2
+
+_Accepted: TypeAlias = list[tuple[Wanted, SubscribeResult]]
+
+
+class SessionState(Enum):
+    """Where a session stands."""
+
+    CONNECTING = "connecting"
+    AUTHENTICATED = "authenticated"
+    CLOSING = "closing"
+
+
+class Session:
+    """What the broker holds of one connected client.
+
+    The transport calls `receive` with each message (valid UTF-8), `malformed` for what is none, `fail` for what ends
+    the connection, `paused` and `resumed` as the socket fills and drains, and `lost` once when it is gone.
+    """
+
+    __slots__ = (
+        "_buffered",
+        "_expiry",
+        "_holds",
+        "_inbox",
+        "_malformed",
+        "_pending",
+        "_silent",
+        "_state",
+        "_strikes",
+        "_timeout",
+        "author",
+        "client",
+        "client_id",
+        "heard",
+        "hub",
+        "outbox",
+        "peer",
+        "subscriptions",
+    )
+
+    def __init__(self, hub: Hub, sink: Sink, peer: Peer) -> None:
+        self.hub = hub
+        self.peer = peer
+        self.client_id = secrets.token_hex(6)
+        self.client: ClientInfo | None = None
+        self.author = Author()
+        self.outbox = Outbox(hub.delivery, sink)
+        self.outbox.client_id = self.client_id
+        self.outbox.on_full = self._hold
+        self.outbox.on_drained = self._unhold
+        self.outbox.on_behind = self._fell_behind
+        self.subscriptions = Subscriptions(self.outbox)
+        self.heard = True
+        self._state = SessionState.CONNECTING
+        hub.states[self._state] += 1
+        self._inbox: deque[bytes] | None = None
+        self._holds = 0
+        self._pending: set[RequestId] | None = None
+        self._malformed: TokenBucket | None = None
+        self._strikes = 0
+        self._silent = 0
+        self._buffered = 0
+        self._expiry: Timer | None = None
+        self._timeout: Timer | None = hub.clock.call_later(hub.limits.auth_timeout_ms / 1000, self._out_of_time)
+
+    # ---- state
+
+    @property
+    def state(self) -> SessionState:
+        return self._state
+
+    def _become(self, state: SessionState) -> None:
+        log.debug("session %s: %s -> %s", self.client_id, self._state.value, state.value)
+        self.hub.states[self._state] -= 1
+        self.hub.states[state] += 1
+        self._state = state
+        if state is not SessionState.CONNECTING and self._timeout is not None:
+            self._timeout.cancel()
+            self._timeout = None
+
+    # ---- what the transport tells
+
+    def receive(self, raw: bytes) -> None:
+        """Take one message."""
+        self.heard = True
+        if self._inbox is not None:
+            self._inbox.append(raw)
+        else:
+            self._take(raw)
+
+    def malformed(self, sentence: str, size: int = 0) -> None:
+        """Something came that is no message; the connection goes on."""
+        self.heard = True
+        self._wrong(InvalidMessage(sentence), size)
+
+    def fail(self, error: SwarmwireError, code: CloseCode) -> None:
+        """Something came after which there is no going on."""
+        self.close(code, error.message, error)
+
+    def paused(self) -> None:
+        self.outbox.paused()
+
+    def resumed(self) -> None:
+        self.heard = True
+        self.outbox.resumed()
+
+    def lost(self) -> None:
+        """The connection is gone. Harmless twice."""
+        self._become(SessionState.CLOSING)
+        self._end()
+        self.hub.forget(self)
+
+    # ---- one message after the other
+
+    def _take(self, raw: bytes) -> None:
+        if self._state is SessionState.CLOSING:
+            return
+        message: ClientMessage | None = None
+        try:
+            message = decode_from_client(raw)
+            if self._state is SessionState.CONNECTING:
+                self._greet(message)
+                return
+            if self.author.rates is not None:
+                self._charge(message, len(raw))
+            self._decide(message)
+        except InvalidMessage as error:
+            self._wrong(error, len(raw))
+        except SwarmwireError as error:
+            self.refuse(error, getattr(message, "id", None))
+        except Exception:
+            log.exception("a message could not be handled", extra={"client_id": self.client_id})
+            self.refuse(SwarmwireError(ErrorCode.INTERNAL_ERROR), getattr(message, "id", None))
+
+    def _decide(self, message: ClientMessage) -> None:
+        match message:
+            case Publish():
+                self._publish(message)
+            case Ping():
+                self.outbox.send(Pong(ts=message.ts))
+            case Subscribe():
+                self._subscribe(message)
+            case Unsubscribe():
+                self._unsubscribe(message)
+            case Auth():
+                self.work(self._renew(message))
+            case Call():
+                self._call(message)
+            case Bye():
+                self.close(CloseCode.NORMAL, "", quiet=True)
+            case Hello():
+                raise SwarmwireError(ErrorCode.CONFLICT, "The version is agreed already; a hello comes once.")
+            case Pong() | Cancel() | Reply() | Error():
+                pass  # nothing is outstanding that they could answer
+
+    def refuse(self, error: SwarmwireError, request_id: RequestId | None = None) -> None:
+        """Answer with an error; the connection goes on."""
+        self.hub.stats.error(error.code)
+        answer = refusal(error)
+        answer.id = request_id
+        answer.results = error.details if isinstance(error.details, list) else None
+        self.outbox.send(answer)
+
+    def _wrong(self, error: InvalidMessage, size: int) -> None:
+        self.refuse(error, error.request_id)
+        if self._state is SessionState.CONNECTING:
+            self._strike()
+            return
+        now = self.hub.clock.time()
+        if self.author.rates is not None:
+            self.author.rates.charge(size, now)
+        if self._malformed is None:
+            self._malformed = TokenBucket(1.0, self.hub.limits.max_malformed)
+        if self._malformed.take(1, now) > 0:
+            self.close(CloseCode.POLICY, "Too many malformed messages.")
+
+    def _charge(self, message: ClientMessage, size: int) -> None:
+        rates = self.author.rates
+        assert rates is not None
+        now = self.hub.clock.time()
+        match message:
+            case Ping() | Pong():
+                return
+            case Unsubscribe() | Cancel() | Auth() | Bye() | Error() | Reply():
+                rates.charge(size, now)
+            case _:
+                wait = rates.message(size, now)
+                if wait > 0:
+                    raise SwarmwireError(ErrorCode.RATE_LIMIT_EXCEEDED, retry_after_ms=retry_after_ms(wait))
+
+    # ---- waiting for something before the next message
+
+    def _hold(self) -> None:
+        self._holds += 1
+        if self._holds == 1:
+            if self._inbox is None:
+                self._inbox = deque()
+            self.outbox.sink.pause_reading()
+
+    def _unhold(self) -> None:
+        self._holds -= 1
+        while self._inbox and not self._holds:
+            self._take(self._inbox.popleft())
+        if not self._holds and self._inbox is not None:
+            self._inbox = None
+            self.outbox.sink.resume_reading()
+
+    def work(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let a coroutine finish before the next message is looked at."""
+        self._hold()
+        self.hub.clock.spawn(self._finish(work))
+
+    async def _finish(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        finally:
+            if self._state is not SessionState.CLOSING:
+                self._unhold()
+
+    # ---- the hello
+
+    def _greet(self, message: ClientMessage) -> None:
+        if not isinstance(message, Hello):
+            error = SwarmwireError(ErrorCode.NOT_AUTHENTICATED, "Expected a hello before anything else.", field="type")
+            self.refuse(error, getattr(message, "id", None))
+            self._strike()
+            return
+        self.client = message.client
+        self.author.instance = self.outbox.instance = message.client.instance or secrets.token_hex(16)
+        self.hub.login.begin(self, message)
+
+    def _strike(self) -> None:
+        self._strikes += 1
+        if self._strikes >= _STRANGER_MESSAGES:
+            self.close(CloseCode.POLICY, "Too many messages before a hello.")
+
+    def _out_of_time(self) -> None:
+        self._timeout = None
+        if self.client is not None:
+            error = SwarmwireError(ErrorCode.AUTHENTICATION_FAILED, "The login took too long.")
+            self.close(CloseCode.UNAUTHORIZED, error.message, error)
+        else:
+            error = SwarmwireError(ErrorCode.NOT_AUTHENTICATED, "No hello came in time.")
+            self.close(CloseCode.HELLO_TIMEOUT, error.message, error)
+
+    def welcomed(self) -> None:
+        """The login is done."""
+        self._become(SessionState.AUTHENTICATED)
+        self.outbox.told = self.hub.engine.head
+        self.watch_expiry()
+
+    def admit_local(self) -> None:
+        """Welcome the broker's own process, without a word."""
+        self.author.permit(EVERYTHING)
+        self.welcomed()
+
+    def watch_expiry(self) -> None:
+        """End the session when its token does."""
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
+        if self.author.expires_at is not None:
+            left = max(0.0, (self.author.expires_at - self.hub.clock.now_ms()) / 1000)
+            # A day at most: the clock may be set meanwhile, and a timer takes no century.
+            self._expiry = self.hub.clock.call_later(min(left, 86_400.0), self._on_expiry)
+
+    def _on_expiry(self) -> None:
+        self._expiry = None
+        if self.author.expires_at is not None and self.author.expires_at <= self.hub.clock.now_ms():
+            error = SwarmwireError(ErrorCode.TOKEN_EXPIRED)
+            self.close(CloseCode.UNAUTHORIZED, error.message, error)
+        else:
+            self.watch_expiry()
+
+    async def _renew(self, message: Auth) -> None:
+        try:
+            await self.hub.login.renew(self, message.token)
+        except SwarmwireError as error:
+            self.refuse(error, message.id)
+        else:
+            self.outbox.send(Ack(id=message.id))
+
+    def recheck(self) -> None:
+        """The permissions have changed: end what is not allowed any more."""
+        self.subscriptions.recheck(self.author.grants.may_subscribe)
+
+    # ---- publish
+
+    def _publish(self, message: Publish) -> None:
+        request_id = message.id
+        if request_id is not None:
+            if self._pending is None:
+                self._pending = set()
+            if request_id in self._pending:
+                raise SwarmwireError(ErrorCode.CONFLICT, "A request with this id is still being decided.", field="id")
+        if self.hub.publishing.hooked(message.topic):
+            self.work(self._publish_hooked(message))
+        else:
+            self._append(message)
+
+    async def _publish_hooked(self, message: Publish) -> None:
+        try:
+            await self.hub.publishing.ask_hooks(message, self.author)
+            if self._state is SessionState.AUTHENTICATED:
+                self._append(message)
+        except SwarmwireError as error:
+            self.refuse(error, message.id)
+
+    def _append(self, message: Publish) -> None:
+        request_id = message.id
+        if request_id is None:
+            done = self._published if message.key is not None else None
+            self.hub.publishing.publish(message, self.author, done)
+            return
+        assert self._pending is not None
+        self._pending.add(request_id)
+        try:
+            self.hub.publishing.publish(message, self.author, partial(self._published, request_id=request_id))
+        except SwarmwireError:
+            self._pending.discard(request_id)
+            raise
+
+    def _published(self, outcome: Outcome, request_id: RequestId | None = None) -> None:
+        if outcome.duplicate:
+            self.hub.stats.duplicates += 1
+        if request_id is not None and self._pending is not None:
+            self._pending.discard(request_id)
+        if outcome.error is not None:
+            self.refuse(outcome.error, request_id)
+        elif request_id is not None:
+            self.outbox.send(Ack(id=request_id, seq=outcome.seq or None, duplicate=outcome.duplicate))
+
+    # ---- subscribe
+
+    def _subscribe(self, message: Subscribe) -> None:
+        if not message.subscriptions:
+            raise InvalidMessage("Expected at least one subscription.", field="subscriptions", request_id=message.id)
+        results = self.subscriptions.check(message.subscriptions, self.author.grants)
+        refused = [result.error for result in results if result.error is not None]
+        for error in refused:
+            self.hub.stats.error(error.code)
+        if len(refused) == len(results):
+            first = refused[0]
+            raise SwarmwireError(ErrorCode(first.code), first.message, field=first.field, details=results)
+        pairs = list(zip(message.subscriptions, results, strict=True))
+        accepted = [(wanted, result) for wanted, result in pairs if result.error is None]
+        if any(self.subscriptions.is_elsewhere(wanted) for wanted, _ in accepted):
+            self.work(self._begin_found(message.id, results, accepted))
+        else:
+            starts = [self.subscriptions.start_of(wanted, result.sub) for wanted, result in accepted]
+            self._begin(message.id, results, accepted, starts)
+
+    async def _begin_found(self, request_id: RequestId, results: list[SubscribeResult], accepted: _Accepted) -> None:
+        starts = [await self.subscriptions.find_start(wanted, result.sub) for wanted, result in accepted]
+        if self._state is SessionState.AUTHENTICATED:
+            self._begin(request_id, results, accepted, starts)
+
+    def _begin(
+        self, request_id: RequestId, results: list[SubscribeResult], accepted: _Accepted, starts: list[Start]
+    ) -> None:
+        for (_, result), start in zip(accepted, starts, strict=True):
+            result.cursor = self.outbox.cursor(start.position)
+        self.outbox.send(Ack(id=request_id, results=results))
+        for (wanted, result), start in zip(accepted, starts, strict=True):
+            self.subscriptions.add(wanted, result.sub, start)
+            self.hub.tell_subscribed(self, wanted.pattern, result.sub)
+
+    def _unsubscribe(self, message: Unsubscribe) -> None:
+        patterns = {name: sub.pattern for name in message.subs if (sub := self.subscriptions.get(name)) is not None}
+        if not patterns:
+            raise SwarmwireError(ErrorCode.NOT_FOUND, "There is no subscription of this name.", field="subs[0]")
+        for name, pattern in patterns.items():
+            self.subscriptions.remove(name)
+            self.hub.tell_unsubscribed(self, pattern, name)
+        self.outbox.send(Ack(id=message.id))
+
+    # ---- call
+
+    def _call(self, message: Call) -> None:
+        if not self.author.grants.may_call(message.method):
+            raise SwarmwireError(ErrorCode.PERMISSION_DENIED, "You may not call this method.", field="method")
+        raise SwarmwireError(ErrorCode.METHOD_NOT_FOUND, field="method")
+
+    # ---- the heartbeat
+
+    def beat(self) -> None:
+        """One heartbeat interval has passed."""
+        if self._state is not SessionState.AUTHENTICATED:
+            return
+        buffered = self.outbox.sink.buffered()
+        alive = self.heard or self._holds > 0 or buffered < self._buffered
+        self.heard = False
+        self._buffered = buffered
+        self._silent = 0 if alive else self._silent + 1
+        if self._silent >= _SILENT_BEATS:
+            error = SwarmwireError(ErrorCode.HEARTBEAT_TIMEOUT)
+            self.close(CloseCode.HEARTBEAT_TIMEOUT, error.message, error)
+        elif not self.outbox.blocked and not self._tell_position():
+            self.outbox.send(Ping(ts=self.hub.clock.now_ms()))
+
+    def _tell_position(self) -> bool:
+        outbox, head = self.outbox, self.hub.engine.head
+        told = False
+        if outbox.live and outbox.members and outbox.told < head:
+            outbox.told = head
+            outbox.notice(encode(Position(cursor=outbox.cursor(head))))
+            told = True
+        for name in self.subscriptions.moved(head):
+            outbox.notice(encode(Position(cursor=outbox.cursor(head), sub=name)))
+            told = True
+        return told
+
+    def _fell_behind(self) -> None:
+        if self.subscriptions.closes:
+            # Not now: the turn is being written.
+            error = SwarmwireError(ErrorCode.SLOW_CONSUMER)
+            self.hub.clock.call_soon(lambda: self.close(CloseCode.SLOW_CONSUMER, error.message, error))
+
+    # ---- the end
+
+    def close(
+        self,
+        code: CloseCode,
+        reason: str,
+        error: SwarmwireError | None = None,
+        *,
+        reconnect_after_ms: int | None = None,
+        quiet: bool = False,
+        timeout_ms: int | None = None,
+    ) -> None:
+        """End the conversation: the error if there is one, `bye`, and the close. Harmless twice.
+
+        `quiet` leaves the bye out, for a client that said it first.
+        """
+        if self._state is SessionState.CLOSING:
+            return
+        if error is not None:
+            self.refuse(error)
+        if not quiet:
+            self.outbox.send(Bye(code=code, reason=reason, reconnect_after_ms=reconnect_after_ms))
+        self._become(SessionState.CLOSING)
+        self._end()
+        timeout = self.hub.limits.close_timeout_ms if timeout_ms is None else timeout_ms
+        self.outbox.sink.close(code, reason[:120], timeout / 1000)
+
+    def _end(self) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
+        self.subscriptions.clear()
+        self.outbox.force_flush()
+        self.outbox.close()
+        if self.author.rates is not None:
+            self.author.rates.close()
+        self._inbox = None

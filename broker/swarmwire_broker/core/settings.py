@@ -1,0 +1,121 @@
+"""Every limit of the broker, by name, with its default. `docs/limits.md` lists them with what happens at each.
+
+None means no limit; 0 means zero.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+__all__ = ["Limits", "RateLimit", "Rates"]
+
+_Count = Annotated[int, Meta(ge=0)]
+_Positive = Annotated[int, Meta(ge=1)]
+_Seconds = Annotated[float, Meta(ge=0)]
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the broker will hold, wait for and accept. Sizes are in bytes, `_ms` in milliseconds, the rest in counts."""
+
+    # ---- connections
+    max_connections: _Count | None = 10_000
+    """Connections at once; one more is told LIMIT_EXCEEDED and closed with 1013."""
+    max_unauthenticated: _Count | None = 1_000
+    """Connections that have not finished their hello; one more is told LIMIT_EXCEEDED and closed with 1013."""
+    auth_timeout_ms: _Count = 10_000
+    """Time for the hello and its login; then NOT_AUTHENTICATED and close 4402."""
+    heartbeat_ms: _Positive = 15_000
+    """The broker's heartbeat; a client silent for two of them is closed with 4409."""
+    close_timeout_ms: _Count = 2_000
+    """Time for a closing connection to take its last bytes; then it is cut."""
+    drain_timeout_ms: _Count = 10_000
+    """Time for a stopping broker to empty its outboxes."""
+    reconnect_window_ms: _Count = 5_000
+    """A stopping broker spreads the reconnects it advises over this time."""
+
+    # ---- messages
+    max_message_bytes: _Positive = 10 * MIB
+    """One message from a client; more is MESSAGE_TOO_LARGE and close 1009."""
+    max_hello_bytes: _Positive = 64 * KIB
+    """The same before the welcome."""
+    max_headers: _Count = 32
+    """Headers of one publish; more is LIMIT_EXCEEDED."""
+    max_headers_bytes: _Count = 8 * KIB
+    """Names and values of the headers of one publish together; more is LIMIT_EXCEEDED."""
+    max_key_bytes: _Count = 256
+    """An idempotency key; a longer one is LIMIT_EXCEEDED."""
+    max_malformed: _Count = 100
+    """Malformed messages a connection may send at once (one more each second); then 1008."""
+
+    # ---- subscriptions
+    max_subscriptions: _Count | None = 1_000
+    """Subscriptions of one connection; one more is refused with LIMIT_EXCEEDED in its result."""
+    max_replays: _Positive = 4
+    """Replays of one connection that run at once; the others wait their turn."""
+    max_queue_size: _Count = 100_000
+    """The largest `queue_size` of a subscription in mode drop_oldest; more is LIMIT_EXCEEDED."""
+    queue_size: _Count = 1_000
+    """Events a subscription in mode drop_oldest queues when it does not say."""
+
+    # ---- outboxes
+    outbox_bytes: _Positive = 1 * MIB
+    """Bytes waiting for one client's socket; beyond it the client catches up from the log instead."""
+    outbox_total_bytes: _Positive | None = 256 * MIB
+    """The same over all clients; beyond it whoever has not drained catches up from the log."""
+    control_bytes: _Positive = 1 * MIB
+    """Answers waiting for one client; beyond it nothing more is read from that client until they are taken."""
+    control_messages: _Positive = 4_096
+    """The same as a number of messages."""
+    page_bytes: _Positive = 128 * KIB
+    """Bytes of the log that all catching up together writes in one turn of the loop."""
+    page_scan: _Positive = 2_000
+    """Entries of the log that all catching up together looks at in one turn of the loop."""
+
+    # ---- log
+    log_events: _Count | None = 100_000
+    """Events the log holds; the oldest make room, and who has not read them gets a gap."""
+    log_bytes: _Count | None = 256 * MIB
+    """The same in bytes."""
+    log_age_ms: _Count | None = None
+    """The same in time."""
+    latest_topics: _Count = 100_000
+    """Topics whose last event is kept beside the log; the one longest unchanged makes room."""
+    latest_bytes: _Count = 64 * MIB
+    """The same in bytes of events."""
+    dedupe_ms: _Count = 60_000
+    """How long an idempotency key is remembered."""
+    dedupe_keys: _Count = 1_000_000
+    """Keys remembered at once; one more is UNAVAILABLE with `retry_after_ms`."""
+    dedupe_keys_per_subject: _Count = 500_000
+    """The same for one subject."""
+    router_cache_topics: _Count = 100_000
+    """Topics whose subscribers the router remembers; the oldest make room."""
+
+
+class RateLimit(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A token bucket: `rate` a second on the long run, `burst` at once (None: one second's worth)."""
+
+    rate: _Seconds
+    burst: _Seconds | None = None
+
+
+class Rates(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Rate limits, each None where there is none. What is over one is RATE_LIMIT_EXCEEDED with `retry_after_ms`."""
+
+    client_messages: RateLimit | None = None
+    """Messages of one connection. Pings are free; unsubscribe, cancel and auth are charged, never refused."""
+    client_bytes: RateLimit | None = None
+    """Bytes of one connection, charged alike."""
+    subject_messages: RateLimit | None = None
+    """Messages of all connections of one subject together."""
+    subject_bytes: RateLimit | None = None
+    """Bytes of all connections of one subject together."""
+    topics: dict[str, RateLimit] = {}
+    """Publishes on all topics that a pattern matches, by whomever; the first pattern that matches counts."""
+    failed_logins: RateLimit | None = RateLimit(rate=1.0, burst=20.0)
+    """Refused logins from one address; beyond it every login from there is refused unread for a while."""

@@ -1,0 +1,158 @@
+"""The contract of an engine: the one log of a broker, and the state that goes with it.
+
+An engine gives every event its place (`seq`, from 1, rising), keeps events and the last one of each topic, and tells
+its listener of each event in order, once it is as durable as `durability` says and not before. One conformance
+suite (`tests/broker/engines/`) runs against every engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from swarmwire_protocol.errors import SwarmwireError
+
+from .matcher import Matcher
+
+__all__ = ["Draft", "Engine", "Entry", "Outcome", "Page", "PageLimit", "Put", "Stored"]
+
+
+class Entry(msgspec.Struct, gc=False, eq=False):
+    """One event in the log: `payload` is the whole event message as JSON, written once for everyone."""
+
+    seq: int
+    ts: int
+    topic: str
+    payload: bytes
+    hidden_from: str | None = None
+    """The instance that published with `echo: false` and does not get its own event."""
+    clear: bool = False
+
+
+class Outcome(NamedTuple):
+    """What became of an append: the place it has in the log, or the error that refused it."""
+
+    seq: int = 0
+    duplicate: bool = False
+    error: SwarmwireError | None = None
+
+
+class Draft(msgspec.Struct, gc=False, eq=False):
+    """An event before it has its place: its parts as the codec makes them.
+
+    `key` is (scope, key) for an append that is to happen once; `done` hears the outcome, where anyone asks for it.
+    """
+
+    topic: str
+    head: bytes
+    origin: bytes
+    data: bytes
+    key: tuple[str, str] | None = None
+    hidden_from: str | None = None
+    clear: bool = False
+    done: Callable[[Outcome], None] | None = None
+
+
+class PageLimit(NamedTuple):
+    """How much one read may cost: entries given, their bytes, entries looked at.
+
+    The entry whose bytes pass the limit is still given, so a page is never empty for an entry's size.
+    """
+
+    entries: int
+    bytes: int
+    scan: int
+
+
+class Page(NamedTuple):
+    """A stretch of the log: every matching entry after the cursor asked for, up to and with `upto`.
+
+    `scanned` is how many entries were looked at to find them.
+    """
+
+    entries: list[Entry]
+    upto: int
+    scanned: int
+
+
+class Stored(NamedTuple):
+    """A value of the key-value part and its revision, which rises with every change of any key."""
+
+    value: bytes
+    revision: int
+
+
+class Put(NamedTuple):
+    """A change of one key: `value` None removes it; `expected` is the revision it must have (0: must not exist)."""
+
+    key: str
+    value: bytes | None
+    expected: int | None = None
+
+
+class Engine(Protocol):
+    """What the hub needs of an engine. Everything here is called on the loop, and only coroutines may wait."""
+
+    durability: str
+    """`accepted`, `stored` or `stored_lazily`: what an event survives once it is visible."""
+    epoch: str
+    """The name of this log; a log made anew has another."""
+    listener: Callable[[Entry], None]
+    """Called with each event, in order, at the moment it becomes visible."""
+
+    @property
+    def head(self) -> int:
+        """The highest `seq` that is visible; 0 for an empty log."""
+
+    @property
+    def oldest(self) -> int:
+        """The lowest `seq` the log still holds; head + 1 if it holds none."""
+
+    @property
+    def latest_floor(self) -> int:
+        """The highest `seq` that the table of last events ever had to drop; 0 if none."""
+
+    async def start(self) -> None:
+        """Open the log."""
+
+    async def close(self) -> None:
+        """Finish what was appended and close. Harmless twice."""
+
+    def append(self, draft: Draft) -> None:
+        """Take an event. Its outcome comes by `draft.done`, perhaps before this returns."""
+
+    def read(self, matcher: Matcher, after: int, limit: PageLimit) -> Page | None:
+        """A page from memory; None if memory does not reach back to `after` (then `fetch` does).
+
+        Where the log itself has evicted what follows `after`, the page begins with the oldest event it holds.
+        """
+
+    async def fetch(self, matcher: Matcher, after: int, limit: PageLimit) -> Page:
+        """The same from wherever the log is kept."""
+
+    def latest(self, matcher: Matcher, after: int, until: int, limit: PageLimit) -> Page:
+        """The last events of matching topics with after < seq <= until, as far as they are still the last."""
+
+    async def find_last(self, matcher: Matcher, count: int) -> int:
+        """The place after which the log holds the last `count` matching events."""
+
+    async def find_since(self, ts: int) -> int:
+        """The place after which the log holds the events with a time of `ts` milliseconds or later."""
+
+    def interest(self, pattern: str, wanted: bool) -> None:
+        """Somebody subscribes to this pattern now, or nobody does any longer."""
+
+    async def get(self, key: str) -> Stored | None:
+        """The value of a key."""
+
+    async def scan(self, prefix: str) -> list[tuple[str, Stored]]:
+        """All keys that begin with a prefix, in order."""
+
+    async def transact(self, puts: Sequence[Put], appends: Sequence[Draft] = ()) -> int:
+        """Change keys and append events in one step; the new revision.
+
+        Raises:
+            SwarmwireError: CONFLICT when a key has not the revision expected; then nothing has changed.
+        """

@@ -1,0 +1,69 @@
+"""Idempotency keys: what was appended under a key is not appended again."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from swarmwire_protocol.errors import ErrorCode, SwarmwireError
+
+__all__ = ["DedupeTable", "Key"]
+
+Key = tuple[str, str, str]
+"""(scope, topic, key): the same key of another publisher or on another topic is another key."""
+
+
+class DedupeTable:
+    """Key -> the place it was given, for `dedupe_ms` and never shorter. A full table refuses instead of forgetting."""
+
+    def __init__(self, dedupe_ms: int, max_keys: int, max_keys_per_scope: int) -> None:
+        self._dedupe_ms = dedupe_ms
+        self._max_keys = max_keys
+        self._max_keys_per_scope = max_keys_per_scope
+        self._places: OrderedDict[Key, tuple[int, int]] = OrderedDict()
+        self._per_scope: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def find(self, key: Key, now_ms: int) -> int | None:
+        """The place this key was given, if it is remembered."""
+        self._forget(now_ms)
+        known = self._places.get(key)
+        return known[0] if known is not None else None
+
+    def check_room(self, key: Key, now_ms: int) -> None:
+        """Make sure that one more key of this scope can be remembered.
+
+        Raises:
+            SwarmwireError: UNAVAILABLE, with the time after which there is room again.
+        """
+        if len(self._places) >= self._max_keys:
+            raise self._full("The table of idempotency keys is full", now_ms)
+        if self._per_scope.get(key[0], 0) >= self._max_keys_per_scope:
+            raise self._full("This subject's share of the table of idempotency keys is full", now_ms)
+
+    def remember(self, key: Key, seq: int, now_ms: int) -> None:
+        """Remember the place a key was given."""
+        self._places[key] = (seq, now_ms + self._dedupe_ms)
+        self._per_scope[key[0]] = self._per_scope.get(key[0], 0) + 1
+
+    def _forget(self, now_ms: int) -> None:
+        while self._places:
+            key, (_, until) = next(iter(self._places.items()))
+            if until > now_ms:
+                return
+            del self._places[key]
+            left = self._per_scope[key[0]] - 1
+            if left:
+                self._per_scope[key[0]] = left
+            else:
+                del self._per_scope[key[0]]
+
+    def _full(self, what: str, now_ms: int) -> SwarmwireError:
+        until = next(iter(self._places.values()))[1] if self._places else now_ms + self._dedupe_ms
+        return SwarmwireError(
+            ErrorCode.UNAVAILABLE,
+            f"{what}; publish without a key, or wait.",
+            field="key",
+            retry_after_ms=max(1, until - now_ms),
+        )

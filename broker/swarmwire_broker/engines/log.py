@@ -1,0 +1,171 @@
+"""The newest events in memory: a ring by place, with an index by topic."""
+
+from __future__ import annotations
+
+import heapq
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from typing import Final
+
+from .base import Entry, Page, PageLimit
+from .matcher import Matcher
+from .topicindex import TopicIndex
+from .window import Window
+
+__all__ = ["Log"]
+
+_ENTRY_OVERHEAD: Final = 250
+"""Bytes an entry costs beside its payload: the record, its place in the ring and in the index (measured, rounded)."""
+
+_FEW_TOPICS: Final = 256
+"""Up to so many topics a pattern is read by the index; beyond it, by walking the ring."""
+
+
+class Log:
+    """Events with consecutive `seq`, the oldest evicted when there are too many, too many bytes, or they are too old.
+
+    Reading costs what matches, where a pattern names few topics, and never more than the page's `scan` entries.
+    """
+
+    def __init__(self, max_events: int | None, max_bytes: int | None, max_age_ms: int | None, head: int = 0) -> None:
+        self.head = head
+        self.bytes = 0
+        self._max_events = max_events
+        self._max_bytes = max_bytes
+        self._max_age_ms = max_age_ms
+        self._ring: Window[Entry | None] = Window()
+        self._by_topic: dict[str, Window[int]] = {}
+        self._topics = TopicIndex()
+
+    def __len__(self) -> int:
+        return len(self._ring)
+
+    @property
+    def oldest(self) -> int:
+        """The lowest `seq` held; head + 1 if none is."""
+        return self.head + 1 - len(self._ring)
+
+    # ---- writing
+
+    def append(self, entry: Entry) -> None:
+        """Put the next event at the end, and let go what is over the limits."""
+        self.head = entry.seq
+        self._ring.append(entry)
+        places = self._by_topic.get(entry.topic)
+        if places is None:
+            places = self._by_topic[entry.topic] = Window()
+            self._topics.add(entry.topic)
+        places.items.append(entry.seq)
+        self.bytes += len(entry.payload) + _ENTRY_OVERHEAD
+        if (self._max_events is not None and len(self._ring) > self._max_events) or (
+            self._max_bytes is not None and self.bytes > self._max_bytes
+        ):
+            self._evict_one()
+            self._evict_over_limits()
+
+    def evict_older(self, now_ms: int) -> None:
+        """Let go what has passed the age limit."""
+        if self._max_age_ms is None:
+            return
+        while len(self._ring) and self._at(self.oldest).ts < now_ms - self._max_age_ms:
+            self._evict_one()
+
+    def _evict_over_limits(self) -> None:
+        while len(self._ring) and (
+            (self._max_events is not None and len(self._ring) > self._max_events)
+            or (self._max_bytes is not None and self.bytes > self._max_bytes)
+        ):
+            self._evict_one()
+
+    def _evict_one(self) -> None:
+        entry = self._ring.popleft()
+        assert entry is not None
+        self.bytes -= len(entry.payload) + _ENTRY_OVERHEAD
+        places = self._by_topic[entry.topic]
+        places.popleft(0)
+        if not len(places):
+            del self._by_topic[entry.topic]
+            self._topics.remove(entry.topic)
+
+    # ---- reading
+
+    def _at(self, seq: int) -> Entry:
+        entry = self._ring.items[self._ring.start + seq - self.oldest]
+        assert entry is not None
+        return entry
+
+    def read(self, matcher: Matcher, after: int, limit: PageLimit) -> Page:
+        """The matching events after `after`, as far as the limits go."""
+        after = max(after, self.oldest - 1)
+        if self.head - after > limit.scan:
+            topics = self._few_topics(matcher)
+            if topics is not None:
+                return self._read_topics(topics, after, limit)
+        return self._walk(matcher, after, limit)
+
+    def _walk(self, matcher: Matcher, after: int, limit: PageLimit) -> Page:
+        entries: list[Entry] = []
+        size = 0
+        begin = after
+        start = self._ring.start + after + 1 - self.oldest
+        for entry in self._ring.items[start : start + limit.scan]:
+            assert entry is not None
+            if matcher(entry.topic):
+                if len(entries) >= limit.entries or size >= limit.bytes:
+                    break
+                entries.append(entry)
+                size += len(entry.payload)
+            after = entry.seq
+        return Page(entries, after, after - begin)
+
+    def _read_topics(self, topics: list[str], after: int, limit: PageLimit) -> Page:
+        entries: list[Entry] = []
+        size = 0
+        for seq in heapq.merge(*(self._places_after(topic, after) for topic in topics)):
+            if len(entries) >= limit.entries or size >= limit.bytes:
+                return Page(entries, entries[-1].seq if entries else after, len(entries) + len(topics))
+            entry = self._at(seq)
+            entries.append(entry)
+            size += len(entry.payload)
+        return Page(entries, self.head, len(entries) + len(topics))
+
+    def _places_after(self, topic: str, after: int) -> Iterator[int]:
+        places = self._by_topic[topic]
+        return places.from_index(bisect_right(places.items, after, places.start))
+
+    def _few_topics(self, matcher: Matcher) -> list[str] | None:
+        """The topics in the log that match, if they are few."""
+        topics = {topic for topic in matcher.literals if topic in self._by_topic}
+        for pattern in matcher.wildcards:
+            found = self._topics.find(pattern, _FEW_TOPICS)
+            if found is None:
+                return None
+            topics.update(found)
+        return list(topics) if len(topics) <= _FEW_TOPICS else None
+
+    # ---- finding a place to begin
+
+    def find_last(self, matcher: Matcher, count: int) -> int:
+        """The place after which the last `count` matching events stand."""
+        if count == 0 or not len(self._ring):
+            return self.head
+        topics = self._few_topics(matcher)
+        if topics is not None:
+            return self._find_last_of(topics, count)
+        for seq in range(self.head, self.oldest - 1, -1):
+            if matcher(self._at(seq).topic):
+                count -= 1
+                if count == 0:
+                    return seq - 1
+        return self.oldest - 1
+
+    def _find_last_of(self, topics: list[str], count: int) -> int:
+        newest = (seq for topic in topics for seq in self._by_topic[topic].items[-count:] if seq >= self.oldest)
+        places = heapq.nlargest(count, newest)
+        return places[-1] - 1 if places else self.head
+
+    def find_since(self, ts: int) -> int:
+        """The place after which the events with this time or a later one stand. `ts` never falls within a log."""
+        ring = self._ring
+        index = bisect_left(ring.items, ts, ring.start, key=lambda entry: entry.ts if entry else 0)
+        return self.oldest - 1 + index - ring.start

@@ -1,0 +1,142 @@
+"""The engine of one process: everything in memory, gone with the process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from swarmwire_protocol.codec import encode_event
+from swarmwire_protocol.cursor import new_epoch
+from swarmwire_protocol.errors import SwarmwireError
+
+from .base import Draft, Entry, Outcome, Page, PageLimit, Put, Stored
+from .dedupe import DedupeTable
+from .latest import LatestTable
+from .log import Log
+from .matcher import Matcher
+from .state import State
+
+__all__ = ["MemoryEngine"]
+
+
+def _nobody(entry: Entry) -> None:
+    """The listener until there is one."""
+
+
+class MemoryEngine:
+    """A ring of the newest events beside the last event of every topic. An append is decided at once.
+
+    `now_ms` is the clock: milliseconds since 1970. The limits are those of `core.settings.Limits`.
+    """
+
+    durability = "accepted"
+
+    def __init__(
+        self,
+        *,
+        now_ms: Callable[[], int],
+        log_events: int | None = 100_000,
+        log_bytes: int | None = None,
+        log_age_ms: int | None = None,
+        latest_topics: int = 100_000,
+        latest_bytes: int = 64 * 1024 * 1024,
+        dedupe_ms: int = 60_000,
+        dedupe_keys: int = 1_000_000,
+        dedupe_keys_per_subject: int = 500_000,
+    ) -> None:
+        self.epoch = new_epoch()
+        self.listener: Callable[[Entry], None] = _nobody
+        self.log = Log(log_events, log_bytes, log_age_ms)
+        self.table = LatestTable(latest_topics, latest_bytes)
+        self.keys = DedupeTable(dedupe_ms, dedupe_keys, dedupe_keys_per_subject)
+        self._state = State()
+        self._now_ms = now_ms
+        self._ts = 0
+
+    @property
+    def head(self) -> int:
+        return self.log.head
+
+    @property
+    def oldest(self) -> int:
+        return self.log.oldest
+
+    @property
+    def latest_floor(self) -> int:
+        return self.table.floor
+
+    async def start(self) -> None:
+        """There is nothing to open."""
+
+    async def close(self) -> None:
+        """There is nothing to keep."""
+
+    # ---- appending
+
+    def append(self, draft: Draft) -> None:
+        now = self._now_ms()
+        if draft.key is None:
+            entry = self._store(draft, now)
+            outcome = Outcome(entry.seq)
+        else:
+            outcome = self._append_once(draft, draft.key, now)
+        if draft.done is not None:
+            draft.done(outcome)
+
+    def _append_once(self, draft: Draft, named: tuple[str, str], now: int) -> Outcome:
+        key = (named[0], draft.topic, named[1])
+        if (known := self.keys.find(key, now)) is not None:
+            return Outcome(known, duplicate=True)
+        try:
+            self.keys.check_room(key, now)
+        except SwarmwireError as error:
+            return Outcome(error=error)
+        seq = self._store(draft, now).seq
+        self.keys.remember(key, seq, now)
+        return Outcome(seq)
+
+    def _store(self, draft: Draft, now: int) -> Entry:
+        # Time may be set back under a running broker; `ts` never falls within a log.
+        self._ts = ts = max(self._ts, now)
+        seq = self.log.head + 1
+        payload = encode_event(draft.head, seq, ts, draft.origin, draft.data, draft.clear)
+        entry = Entry(seq, ts, draft.topic, payload, draft.hidden_from, draft.clear)
+        self.log.append(entry)
+        self.table.put(entry)
+        self.listener(entry)
+        return entry
+
+    # ---- reading
+
+    def read(self, matcher: Matcher, after: int, limit: PageLimit) -> Page | None:
+        self.log.evict_older(self._now_ms())
+        return self.log.read(matcher, after, limit)
+
+    async def fetch(self, matcher: Matcher, after: int, limit: PageLimit) -> Page:
+        return self.log.read(matcher, after, limit)
+
+    def latest(self, matcher: Matcher, after: int, until: int, limit: PageLimit) -> Page:
+        return self.table.read(matcher, after, until, limit)
+
+    async def find_last(self, matcher: Matcher, count: int) -> int:
+        return self.log.find_last(matcher, count)
+
+    async def find_since(self, ts: int) -> int:
+        return self.log.find_since(ts)
+
+    def interest(self, pattern: str, wanted: bool) -> None:
+        """Every event is here anyway."""
+
+    # ---- state
+
+    async def get(self, key: str) -> Stored | None:
+        return self._state.get(key)
+
+    async def scan(self, prefix: str) -> list[tuple[str, Stored]]:
+        return self._state.scan(prefix)
+
+    async def transact(self, puts: Sequence[Put], appends: Sequence[Draft] = ()) -> int:
+        self._state.check(puts)
+        revision = self._state.apply(puts)
+        for draft in appends:
+            self.append(draft)
+        return revision

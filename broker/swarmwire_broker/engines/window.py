@@ -1,0 +1,49 @@
+"""A list that grows at its end and is taken away at its start, both at constant cost, and can be indexed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+__all__ = ["Window"]
+
+T = TypeVar("T")
+
+_COMPACT_FROM = 64
+
+
+class Window(Generic[T]):
+    """What a deque is, with indexing in the middle as quick as at the ends.
+
+    `items` from `start` on are the content; what lies before is gone and makes room from time to time.
+    """
+
+    __slots__ = ("items", "start")
+
+    def __init__(self) -> None:
+        self.items: list[T] = []
+        self.start = 0
+
+    def __len__(self) -> int:
+        return len(self.items) - self.start
+
+    def append(self, item: T) -> None:
+        self.items.append(item)
+
+    def popleft(self, empty: T | None = None) -> T:
+        """Take the first item; `empty` takes its place until there is room to be made."""
+        item = self.items[self.start]
+        self.items[self.start] = empty  # type: ignore[assignment]  # lets the item go at once
+        self.start += 1
+        if self.start > _COMPACT_FROM and self.start * 2 > len(self.items):
+            del self.items[: self.start]
+            self.start = 0
+        return item
+
+    def first(self) -> T:
+        return self.items[self.start]
+
+    def from_index(self, index: int) -> Iterator[T]:
+        """The items from an absolute index on; the window must not change meanwhile."""
+        for position in range(index, len(self.items)):
+            yield self.items[position]

@@ -1,0 +1,265 @@
+"""Publishing and subscribing inside the broker's own process: the same router and log, no socket.
+
+A subscription here is a session like any other, with an in-memory sink: a loop that reads slowly catches up from
+the log as a slow socket would, and sees a gap where the log has evicted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Generator
+from types import TracebackType
+from typing import Any, Final
+
+import msgspec
+import orjson
+
+from swarmwire_protocol.codec import decode_from_broker
+from swarmwire_protocol.errors import ErrorCode, SwarmwireError
+from swarmwire_protocol.messages import Conflate, Event, Gap, Live, Position, Publish, StartAt
+from swarmwire_protocol.messages import Subscription as Wanted
+
+from .core.hub import Hub
+from .core.identity import Author
+from .core.permissions import EVERYTHING
+from .core.ports import Peer, Verified
+from .engines.base import Outcome
+
+__all__ = ["LocalClient", "LocalEvent", "LocalSubscription"]
+
+
+class LocalEvent(msgspec.Struct, frozen=True):
+    """One event, as a loop in this process gets it."""
+
+    topic: str
+    data: Any
+    ts: int
+    seq: int | None
+    sender: str | None
+    headers: dict[str, str]
+    cursor: str | None
+    skipped: int = 0
+    clear: bool = False
+
+
+class _ListFramer:
+    """A block is the list of messages itself."""
+
+    def join(self, payloads: list[bytes]) -> list[bytes]:
+        return list(payloads)
+
+    def merge(self, blocks: list[list[bytes]]) -> list[bytes]:
+        return [payload for block in blocks for payload in block]
+
+
+_FRAMER: Final = _ListFramer()
+
+
+class LocalClient:
+    """The broker's own process as a client: it may do everything but publish on `$sys` topics."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    async def publish(
+        self,
+        topic: str,
+        data: Any,
+        *,
+        sender: str | None = None,
+        key: str | None = None,
+        headers: dict[str, str] | None = None,
+        ephemeral: bool = False,
+        clear: bool = False,
+        **_: Any,
+    ) -> int | None:
+        """Publish; returns when it is decided, with the event's `seq` (None: ephemeral).
+
+        `sender` is what the event's `from` says. Hooks see it as they see a client's.
+
+        Raises:
+            SwarmwireError: why it was refused.
+        """
+        author = Author()
+        author.permit(EVERYTHING)
+        author.scope = "local"
+        if sender is not None:
+            author.become(Verified(subject=sender, permissions=EVERYTHING))
+        raw = msgspec.Raw(orjson.dumps(data))
+        message = Publish(topic=topic, data=raw, key=key, headers=headers, ephemeral=ephemeral, clear=clear)
+        publishing = self._hub.publishing
+        if publishing.hooked(topic):
+            await publishing.ask_hooks(message, author)
+        decided: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        publishing.publish(message, author, decided.set_result)
+        outcome = await decided
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.seq or None
+
+    def subscribe(
+        self,
+        pattern: str,
+        *,
+        from_: str | dict[str, Any] | StartAt = "now",
+        mode: str = "all",
+        conflate_ms: int | None = None,
+        queue_size: int | None = None,
+        gaps: bool = False,
+        **_: Any,
+    ) -> LocalSubscription:
+        """An async iterator of events; with `gaps` it yields `Gap` records in their place too.
+
+        Raises:
+            SwarmwireError: a pattern or a start that breaks the grammar.
+        """
+        start = msgspec.convert(from_, StartAt) if isinstance(from_, dict) else from_
+        how: str | Conflate = Conflate(conflate_ms=conflate_ms) if conflate_ms is not None else mode
+        wanted = Wanted(pattern=pattern, sub="local", from_=start, mode=how, queue_size=queue_size)
+        return LocalSubscription(self._hub, wanted, gaps)
+
+
+class LocalSubscription:
+    """Events of one pattern, in order. Close it with `aclose`, or use it as an async context manager."""
+
+    framer = _FRAMER
+
+    def __init__(self, hub: Hub, wanted: Wanted, gaps: bool) -> None:
+        self.cursor: str | None = None
+        self._hub = hub
+        self._wanted = wanted
+        self._gaps = gaps
+        self._epoch = hub.engine.epoch
+        self._waiting: deque[bytes] = deque()
+        self._bytes = 0
+        self._blocked = False
+        self._closed = False
+        self._begun = False
+        self._arrived = asyncio.Event()
+        self._session = hub.connect(self, Peer(transport="local"))
+        self._session.admit_local()
+        self._check()
+
+    def _check(self) -> None:
+        result = self._session.subscriptions.check([self._wanted], self._session.author.grants)[0]
+        if result.error is not None:
+            self.close_now()
+            raise SwarmwireError(ErrorCode(result.error.code), result.error.message, field=result.error.field)
+        if not self._session.subscriptions.is_elsewhere(self._wanted):
+            self._begin(self._session.subscriptions.start_of(self._wanted, "local"))
+
+    def _begin(self, start: Any) -> None:
+        self._begun = True
+        self.cursor = self._session.outbox.cursor(start.position)
+        self._session.subscriptions.add(self._wanted, "local", start)
+
+    # ---- the loop's side
+
+    def __await__(self) -> Generator[Any, None, LocalSubscription]:
+        """Wait until it has begun."""
+        return self._started().__await__()
+
+    async def _started(self) -> LocalSubscription:
+        if not self._begun:
+            self._begin(await self._session.subscriptions.find_start(self._wanted, "local"))
+        return self
+
+    def __aiter__(self) -> LocalSubscription:
+        return self
+
+    async def __anext__(self) -> LocalEvent | Gap:
+        await self._started()
+        while True:
+            while self._waiting:
+                item = self._read(self._take())
+                if item is not None:
+                    return item
+            if self._closed:
+                raise StopAsyncIteration
+            self._arrived.clear()
+            await self._arrived.wait()
+
+    def _take(self) -> bytes:
+        payload = self._waiting.popleft()
+        self._bytes -= len(payload)
+        if self._blocked and self._bytes < self._hub.limits.outbox_bytes // 2:
+            self._blocked = False
+            self._session.resumed()
+        return payload
+
+    def _read(self, payload: bytes) -> LocalEvent | Gap | None:
+        match decode_from_broker(payload):
+            case Event() as event:
+                return self._event(event)
+            case Gap(to=to) as gap:
+                self._moved(to)
+                return gap if self._gaps else None
+            case Live(cursor=cursor) | Position(cursor=cursor):
+                self._moved(cursor)
+        return None
+
+    def _moved(self, cursor: str) -> None:
+        self.cursor = cursor
+        self._epoch = cursor.rpartition(":")[0]
+
+    def _event(self, event: Event) -> LocalEvent:
+        if event.seq is not None:
+            self.cursor = f"{self._epoch}:{event.seq}"
+        return LocalEvent(
+            event.topic,
+            orjson.loads(event.data),
+            event.ts,
+            event.seq,
+            event.from_,
+            event.headers or {},
+            self.cursor if event.seq is not None else None,
+            event.skipped or 0,
+            event.clear,
+        )
+
+    async def aclose(self) -> None:
+        """End the subscription. Harmless twice; a loop over it ends."""
+        self.close_now()
+
+    unsubscribe = aclose
+
+    def close_now(self) -> None:
+        self._closed = True
+        self._arrived.set()
+        self._session.lost()
+
+    async def __aenter__(self) -> LocalSubscription:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close_now()
+
+    # ---- the session's side: the sink
+
+    def write(self, block: list[bytes]) -> None:
+        self._waiting.extend(block)
+        self._bytes += sum(map(len, block))
+        self._arrived.set()
+        if not self._blocked and self._bytes > self._hub.limits.outbox_bytes:
+            self._blocked = True
+            self._session.paused()
+
+    def buffered(self) -> int:
+        return self._bytes
+
+    def pause_reading(self) -> None:
+        """Nothing is read from here."""
+
+    def resume_reading(self) -> None:
+        """Nothing is read from here."""
+
+    def raise_limit(self, max_message_bytes: int) -> None:
+        """Nothing is read from here."""
+
+    def close(self, code: int, reason: str, timeout: float) -> None:
+        self._closed = True
+        self._arrived.set()
+        self._hub.clock.call_soon(self._session.lost)
