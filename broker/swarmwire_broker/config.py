@@ -36,6 +36,7 @@ _DEFAULT_FILE = Path("swarmwire.toml")
 _CLIENT_VARIABLES = {
     "SWARMWIRE_CONFIG",
     "SWARMWIRE_TOKEN",
+    "SWARMWIRE_TOKEN_FILE",
     "SWARMWIRE_URL",
 }  # of the command line, not of the broker
 

@@ -51,7 +51,7 @@ _GAUGES = {
     "log_bytes": "Bytes of the events in the log.",
     "latest_topics": "Topics whose last event is kept.",
     "dedupe_keys": "Idempotency keys remembered.",
-    "router_patterns": "Different patterns that the router holds.",
+    "patterns": "Different patterns that the router holds.",
 }
 
 

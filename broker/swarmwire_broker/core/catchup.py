@@ -24,11 +24,11 @@ class CatchUp:
     """Round robin over readers. A reader whose client has no room waits until it has."""
 
     def __init__(
-        self, limits: Limits, clock: Clock, flush: Callable[[], None], has_room: Callable[[Outbox], bool]
+        self, limits: Limits, clock: Clock, settle: Callable[[], None], has_room: Callable[[Outbox], bool]
     ) -> None:
         self._limits = limits
         self._clock = clock
-        self._flush = flush
+        self._settle = settle
         self._has_room = has_room
         self._ready: deque[Reader] = deque()
         self._scheduled = False
@@ -49,7 +49,7 @@ class CatchUp:
     def _turn(self) -> None:
         self._scheduled = False
         # Whoever reaches the head goes live, so nothing of this turn may still be on its way to them.
-        self._flush()
+        self._settle()
         size, scan = self._limits.page_bytes, self._limits.page_scan
         for _ in range(len(self._ready)):
             if size <= 0 or scan <= 0:

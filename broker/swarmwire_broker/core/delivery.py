@@ -33,7 +33,7 @@ class Delivery:
         self.stats = stats
         self.clock = clock
         self.router: Router[Outbox | OwnSubscription] = Router(limits.router_cache_topics)
-        self.catchup = CatchUp(limits, clock, self.flush, self.has_room)
+        self.catchup = CatchUp(limits, clock, self.settle, self.has_room)
         self.outboxes: set[Outbox] = set()
         self.dropping: set[DroppingSubscription] = set()
         self.crowded = False
@@ -116,6 +116,12 @@ class Delivery:
         if runs:
             self.stats.latency.observe(self.clock.time() - self._turn_began, sum(len(run.payloads) for run in runs))
             self._audit()
+
+    def settle(self) -> None:
+        """End the turn, and what ending it has brought about, until nothing is on its way any more."""
+        self.flush()
+        while self._runs or self._dirty or self._draining:
+            self.flush()
 
     def _spread(self, run: Run) -> None:
         dirty = self._dirty

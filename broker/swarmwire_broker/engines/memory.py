@@ -74,6 +74,7 @@ class MemoryEngine:
 
     def append(self, draft: Draft) -> None:
         now = self._now_ms()
+        self.log.evict_older(now)
         if draft.key is None:
             entry = self._store(draft, now)
             outcome = Outcome(entry.seq)

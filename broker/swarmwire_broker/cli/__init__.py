@@ -1,0 +1,48 @@
+"""The command line: one module a command. What a command needs is imported when it runs, so help is quick."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from . import pub, serve, status, sub, token
+
+__all__ = ["app", "run"]
+
+app = typer.Typer(
+    name="swarmwire",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # its tracebacks show local variables, and so secrets
+    help="A realtime publish/subscribe broker for agents, tasks and swarms.",
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from ..version import VERSION
+
+        typer.echo(f"swarmwire {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """The options before the command."""
+
+
+for command in (serve.serve, pub.pub, sub.sub, status.status, token.token):
+    app.command()(command)
+
+
+def run() -> int:
+    """Run the command line with the arguments of the process; returns the exit code."""
+    try:
+        app()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+    return 0
