@@ -1,0 +1,285 @@
+"""The client: what programs publish, subscribe and call through."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from typing import Any, Literal, TypeVar, overload
+
+from swarmwire_protocol.messages import Conflate, Identity, Publish, ServerInfo
+
+from .caller import Caller
+from .emitter import Listener
+from .handlers import EventHandler, Handlers, Registration
+from .lifecycle import Lifecycle
+from .options import UNSET, From, Settings, Unset, ask_for
+from .payload import encode_data
+from .publisher import Publisher
+from .records import Event, Gap, Published
+from .subscription import Subscription
+
+__all__ = ["Client"]
+
+_L = TypeVar("_L", bound=Listener)
+
+
+class Client(Lifecycle):
+    """A client of one broker, over as many connections as it takes. `connect()` makes one.
+
+    All of it belongs to the event loop it was made in.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._publisher = Publisher(self._core.outgoing, self._core.ids)
+        self._caller = Caller(self._core, settings)
+        self._handlers = Handlers(self.subscribe, self._emitter)
+
+    # ---- The connection
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is a connection: only between a welcome and the next loss."""
+        return self._core.link is not None
+
+    @property
+    def id(self) -> str | None:
+        """The broker's name for this connection; None while there is none."""
+        return self._core.link.welcome.client_id if self._core.link is not None else None
+
+    @property
+    def identity(self) -> Identity | None:
+        """Who the broker took us for at the last welcome, and what that identity may do."""
+        return self._core.welcome.identity if self._core.welcome is not None else None
+
+    @property
+    def server(self) -> ServerInfo | None:
+        """The broker, as the last welcome named it; None before the first."""
+        return self._core.welcome.server if self._core.welcome is not None else None
+
+    @property
+    def limits(self) -> dict[str, int | None]:
+        """The limits that the broker told at the last welcome; None is no limit."""
+        return dict(self._core.welcome.limits) if self._core.welcome is not None else {}
+
+    @property
+    def durability(self) -> str | None:
+        """What an acknowledged publish survives: `accepted`, `stored_lazily` or `stored`."""
+        return self._core.welcome.durability if self._core.welcome is not None else None
+
+    async def authenticate(self, token: str) -> None:
+        """Renew the login on the live connection. Later connections use the token too, unless a function gives theirs.
+
+        Raises:
+            SwarmwireError: when the broker refuses the token, or there is no connection.
+        """
+        await self._caller.authenticate(token)
+        self._renewed(token)
+
+    async def ping(self) -> float:
+        """The milliseconds that a message takes to the broker and back."""
+        return await self._caller.ping()
+
+    # ---- Publishing
+
+    @overload
+    async def publish(
+        self,
+        topic: str,
+        data: Any,
+        *,
+        key: str | None = None,
+        headers: dict[str, str] | None = None,
+        echo: bool = True,
+        ephemeral: bool = False,
+        clear: bool = False,
+        ack: Literal[True] = True,
+        timeout: float | None = None,
+    ) -> Published: ...
+
+    @overload
+    async def publish(
+        self,
+        topic: str,
+        data: Any,
+        *,
+        key: str | None = None,
+        headers: dict[str, str] | None = None,
+        echo: bool = True,
+        ephemeral: bool = False,
+        clear: bool = False,
+        ack: bool,
+        timeout: float | None = None,
+    ) -> Published | None: ...
+
+    async def publish(
+        self,
+        topic: str,
+        data: Any,
+        *,
+        key: str | None = None,
+        headers: dict[str, str] | None = None,
+        echo: bool = True,
+        ephemeral: bool = False,
+        clear: bool = False,
+        ack: bool = True,
+        timeout: float | None = None,
+    ) -> Published | None:
+        """Publish an event; returns its place in the log, or None without `ack`.
+
+        Without a connection it waits in the offline queue. After a lost connection it is sent again with the same
+        `key`, by which the broker knows a repeat; without one of yours it gets one. With `ack=False` it is sent at
+        once or as soon as there is a connection, at most once, and nobody learns what became of it. `echo=False`
+        keeps it from this client's own subscriptions; `ephemeral` events are live only; `clear` takes the topic
+        out of the table of last events. `timeout` is in seconds: what has failed is never sent later.
+
+        Raises:
+            QueueFull: while there is no connection and the offline queue is full.
+            Disconnected: when there will be no connection any more.
+            SwarmwireError: what the broker answered; INVALID_TOPIC; MESSAGE_TOO_LARGE; TIMEOUT; OUTCOME_UNKNOWN
+                after a loss so long that the broker may not know the repeat.
+        """
+        self._check_open()
+        message = Publish(
+            topic=topic,
+            data=encode_data(data),
+            key=key,
+            headers=headers,
+            echo=echo,
+            ephemeral=ephemeral,
+            clear=clear,
+        )
+        if ack:
+            return await self._publisher.acknowledged(message, timeout)
+        self._publisher.unacknowledged(message)
+        return None
+
+    # ---- Subscribing
+
+    @overload
+    def subscribe(
+        self,
+        pattern: str,
+        *,
+        from_: From = "now",
+        mode: str | Conflate = "all",
+        conflate_ms: int | None = None,
+        queue_size: int | None = None,
+        buffer: int | None = None,
+        gaps: Literal[False] = False,
+    ) -> Subscription[Event]: ...
+
+    @overload
+    def subscribe(
+        self,
+        pattern: str,
+        *,
+        from_: From = "now",
+        mode: str | Conflate = "all",
+        conflate_ms: int | None = None,
+        queue_size: int | None = None,
+        buffer: int | None = None,
+        gaps: bool,
+    ) -> Subscription[Event | Gap]: ...
+
+    def subscribe(
+        self,
+        pattern: str,
+        *,
+        from_: From = "now",
+        mode: str | Conflate = "all",
+        conflate_ms: int | None = None,
+        queue_size: int | None = None,
+        buffer: int | None = None,
+        gaps: bool = False,
+    ) -> Subscription[Any]:
+        """Events whose topic matches the pattern: `async for event in client.subscribe("agent.*.status")`.
+
+        `from_` says where to begin: "now", "start", "latest" (the last event of every topic), {"cursor": c},
+        {"last": n} or {"since_ms": t}. `mode` says what becomes of a slow reader's events: "all" (none is left
+        out), "drop_oldest" (at most `queue_size` wait at the broker, and `buffer` here), "disconnect"; or
+        `conflate_ms=n` for the latest event of every topic once in n milliseconds. `buffer` events wait in this
+        process (by default the client's `queue_size`); beyond it the broker keeps them. With `gaps=True` a `Gap`
+        stands among the events wherever some may be missing; every gap is a state event too.
+
+        See `Subscription` for how it begins and ends.
+        """
+        self._check_open()
+        ask = ask_for(pattern, from_, mode, conflate_ms, queue_size)
+        size = self._settings.queue_size if buffer is None else buffer
+        return Subscription(self._core.feeds, self._emitter, ask, size, gaps=gaps)
+
+    @overload
+    def on(self, pattern: str, handler: EventHandler, **options: Any) -> Registration: ...
+
+    @overload
+    def on(self, pattern: str, **options: Any) -> Callable[[EventHandler], Registration]: ...
+
+    def on(
+        self, pattern: str, handler: EventHandler | None = None, **options: Any
+    ) -> Registration | Callable[[EventHandler], Registration]:
+        """Call a function, or coroutine function, with every event of the pattern; also a decorator.
+
+        Returns (as a decorator: leaves in the function's place) a `Registration`: call it to unsubscribe. The
+        options are those of `subscribe`, but for `gaps`.
+        """
+        return self._handlers.add(pattern, handler, options, once=False)
+
+    @overload
+    def once(self, pattern: str, handler: EventHandler, **options: Any) -> Registration: ...
+
+    @overload
+    def once(self, pattern: str, **options: Any) -> Callable[[EventHandler], Registration]: ...
+
+    def once(
+        self, pattern: str, handler: EventHandler | None = None, **options: Any
+    ) -> Registration | Callable[[EventHandler], Registration]:
+        """Like `on`, for the first event only."""
+        return self._handlers.add(pattern, handler, options, once=True)
+
+    # ---- State events
+
+    def listen(self, name: str, listener: Listener) -> Callable[[], None]:
+        """Call `listener` (plain or async) at every state event of that name; returns a function that ends it.
+
+        The events and their arguments: connected(client_id), authenticated(identity), disconnected(code, reason),
+        reconnecting(attempt, delay), resumed(), gap(gap, pattern), pong(latency_ms), error(exception).
+
+        Raises:
+            ValueError: for any other name.
+        """
+        return self._emitter.listen(name, listener)
+
+    def on_state(self, name: str) -> Callable[[_L], _L]:
+        """`listen` as a decorator: `@client.on_state("reconnecting")`."""
+
+        def decorate(listener: _L) -> _L:
+            self.listen(name, listener)
+            return listener
+
+        return decorate
+
+    # ---- Calls
+
+    async def call(self, method: str, params: Any = None, *, timeout: float | Unset | None = UNSET) -> Any:
+        """Call a method and return its answer; of a streamed answer, the last reply.
+
+        It is sent at most once, and fails at once while there is no connection (UNAVAILABLE) or when the
+        connection is lost before the answer (OUTCOME_UNKNOWN). `timeout` is in seconds, by default the client's
+        `request_timeout`; None leaves it to the broker.
+
+        Raises:
+            SwarmwireError: what the broker or the handler answered, such as METHOD_NOT_FOUND; TIMEOUT.
+        """
+        self._check_open()
+        return await self._caller.call(method, params, timeout)
+
+    def stream(
+        self, method: str, params: Any = None, *, timeout: float | Unset | None = UNSET
+    ) -> AsyncGenerator[Any, None]:
+        """Call a method and iterate over its replies as they come; leaving the loop early cancels the call.
+
+        At most `queue_size` replies wait to be read; beyond it the call is cancelled with SLOW_CONSUMER. Errors
+        are those of `call`.
+        """
+        self._check_open()
+        return self._caller.stream(method, params, timeout)

@@ -1,0 +1,40 @@
+"""What the SDK raises: the protocol's named errors, and the two that only a client knows."""
+
+from __future__ import annotations
+
+import copy
+
+from swarmwire_protocol.errors import ErrorCode, Outcome, SwarmwireError
+from swarmwire_protocol.messages import Error
+
+__all__ = ["Disconnected", "ErrorCode", "Outcome", "QueueFull", "SwarmwireError", "afresh", "error_from"]
+
+
+class QueueFull(SwarmwireError):
+    """The offline queue holds as many publishes as it may (`offline_queue`); this one was not taken."""
+
+
+class Disconnected(SwarmwireError):
+    """There is no connection, and for this request there will be none; it was not done unless `outcome` says so."""
+
+
+def error_from(message: Error) -> SwarmwireError:
+    """The error that an `error` message carries. A code this version does not know becomes INTERNAL_ERROR."""
+    try:
+        code, text = ErrorCode(message.code), message.message
+    except ValueError:
+        code, text = ErrorCode.INTERNAL_ERROR, f"{message.code}: {message.message}"
+    return SwarmwireError(
+        code,
+        text,
+        field=message.field,
+        retry_after_ms=message.retry_after_ms,
+        details=message.results or message.versions,
+    )
+
+
+def afresh(error: SwarmwireError) -> SwarmwireError:
+    """The same error as another object, for one more waiter: a traceback belongs to one raise."""
+    twin = copy.copy(error)
+    twin.__cause__ = error.__cause__
+    return twin

@@ -1,0 +1,104 @@
+"""From the bytes of a WebSocket to messages.
+
+What makes up nearly all traffic, a whole unfragmented text from the broker, is cut out of the bytes here. Every other
+frame goes through the protocol core of the `websockets` library, which answers pings and closes by itself.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from websockets.client import ClientProtocol
+from websockets.frames import Frame, Opcode
+from websockets.protocol import OPEN
+
+__all__ = ["FrameReader"]
+
+_WHOLE_TEXT: Final = 0x81
+
+
+class _Head(NamedTuple):
+    """Where the payload of a frame begins and ends in the bytes at hand."""
+
+    start: int
+    end: int
+
+
+class FrameReader:
+    """Cuts messages out of bytes that come in pieces of any size. `core` must be open, and be given nothing else.
+
+    Messages over `limit` bytes break the connection. After each `read`, `core` may have something to send, and it is
+    not open any more if the connection is at its end.
+    """
+
+    def __init__(self, core: ClientProtocol, limit: int) -> None:
+        self._core = core
+        self._limit = limit
+        self._buffer = bytearray()
+        self._needed = 0
+        self._fragments: list[bytes] | None = None
+
+    def read(self, data: bytes) -> list[bytes]:
+        """The messages that these bytes complete, in order."""
+        if self._buffer:
+            self._buffer += data
+            if len(self._buffer) < self._needed:
+                return []
+            data = bytes(self._buffer)
+            self._buffer.clear()
+        messages: list[bytes] = []
+        self._buffer += data[self._cut(data, messages) :]
+        return messages
+
+    def _cut(self, data: bytes, messages: list[bytes]) -> int:
+        """Take all whole frames out of the bytes; returns where the rest begins."""
+        position, size, self._needed = 0, len(data), 0
+        while size - position >= 2 and self._core.state is OPEN:
+            head = _head(data, position)
+            if head is None:
+                break
+            start, end = head
+            if end - start > self._limit:
+                self._uncommon(data[position:start], messages)
+                return size
+            if end > size:
+                self._needed = end - position
+                break
+            if data[position] == _WHOLE_TEXT and data[position + 1] < 0x80 and self._fragments is None:
+                messages.append(data[start:end])
+            else:
+                self._uncommon(data[position:end], messages)
+            position = end
+        return position
+
+    def _uncommon(self, frame: bytes, messages: list[bytes]) -> None:
+        self._core.receive_data(frame)
+        for event in self._core.events_received():
+            if isinstance(event, Frame):
+                self._join(event, messages)
+
+    def _join(self, frame: Frame, messages: list[bytes]) -> None:
+        match frame.opcode:
+            case Opcode.TEXT | Opcode.BINARY:
+                self._fragments = [bytes(frame.data)]
+            case Opcode.CONT if self._fragments is not None:
+                self._fragments.append(bytes(frame.data))
+            case _:
+                return
+        if frame.fin:
+            messages.append(b"".join(self._fragments))
+            self._fragments = None
+
+
+def _head(data: bytes, position: int) -> _Head | None:
+    """Where the frame at this position has its payload; None while its head is not complete."""
+    second = data[position + 1]
+    start, length = position + 2, second & 0x7F
+    if length >= 126:
+        start += 2 if length == 126 else 8
+        if len(data) < start:
+            return None
+        length = int.from_bytes(data[position + 2 : start], "big")
+    if second >= 0x80:
+        start += 4
+    return _Head(start, start + length)

@@ -1,0 +1,62 @@
+"""Publishing: an event gets its id and its key, and its caller waits for what becomes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import secrets
+from collections.abc import Iterator
+
+import msgspec
+
+from swarmwire_protocol.codec import encode
+from swarmwire_protocol.messages import Publish
+from swarmwire_protocol.topics import check_topic
+
+from .errors import ErrorCode, SwarmwireError
+from .outgoing import Outgoing, PendingPublish
+from .records import Published
+
+__all__ = ["Publisher", "timed_out"]
+
+
+class Publisher:
+    """Puts publishes into the queue. Its keys are unique over all clients everywhere."""
+
+    def __init__(self, outgoing: Outgoing, ids: Iterator[int]) -> None:
+        self._outgoing = outgoing
+        self._ids = ids
+        self._prefix = secrets.token_hex(8)
+        self._numbers = itertools.count(1)
+
+    async def acknowledged(self, message: Publish, timeout: float | None) -> Published:
+        """Publish, and wait for the broker's answer; see `Client.publish`."""
+        check_topic(message.topic)
+        if message.key is None and not message.ephemeral:
+            # An ephemeral event has no place in the log that a repeat could be known by.
+            message = msgspec.structs.replace(message, key=f"{self._prefix}:{next(self._numbers)}")
+        number = next(self._ids)
+        message = msgspec.structs.replace(message, id=number)
+        if timeout is not None and timeout <= 0:
+            raise timed_out("publish", timeout)
+        answer: asyncio.Future[Published] = asyncio.get_running_loop().create_future()
+        pending = PendingPublish(encode(message), id=number, key=message.key, answer=answer)
+        try:
+            async with asyncio.timeout(timeout):
+                await self._outgoing.add(pending)
+                return await answer
+        except TimeoutError:
+            raise timed_out("publish", timeout) from None
+        finally:
+            if not answer.done() or answer.cancelled():
+                self._outgoing.forget(pending)
+
+    def unacknowledged(self, message: Publish) -> None:
+        """Publish at most once, and learn nothing of it."""
+        check_topic(message.topic)
+        self._outgoing.add_now(PendingPublish(encode(message)))
+
+
+def timed_out(what: str, timeout: float | None) -> SwarmwireError:
+    """The error of a request whose caller's patience ended."""
+    return SwarmwireError(ErrorCode.TIMEOUT, f"This {what} was not answered within {timeout} s.")

@@ -1,0 +1,187 @@
+"""A subscription as its reader sees it: an iterator over events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar, cast
+
+from .emitter import Emitter
+from .errors import Disconnected, ErrorCode, SwarmwireError, afresh
+from .feed import Feed
+from .feeds import Feeds
+from .inbox import Delivery, Inbox
+from .options import Ask
+from .payload import decode_data
+from .records import Event, Gap
+
+__all__ = ["Subscription"]
+
+T_co = TypeVar("T_co", bound=Event | Gap, covariant=True)
+
+
+class Subscription(Generic[T_co]):
+    """Events of a pattern, in order: `async for event in subscription`.
+
+    The broker is asked when it is first awaited, entered or iterated. `await subscription` returns it once the
+    broker has acknowledged it, and so does `async with`, which also ends it on the way out. Iterating raises the
+    error of a refused subscribe, or of a connection that failed for good; it ends cleanly after `unsubscribe()` and
+    `client.disconnect()`. A subscription that nobody holds any more is ended.
+    """
+
+    def __init__(self, feeds: Feeds, emitter: Emitter, ask: Ask, buffer: int, *, gaps: bool) -> None:
+        if buffer < 1:
+            raise SwarmwireError(
+                ErrorCode.INVALID_MESSAGE, f"Expected room for at least 1 event, got {buffer}.", field="buffer"
+            )
+        self._feeds = feeds
+        self._emitter = emitter
+        self._ask = ask
+        self._gaps = gaps
+        self._inbox = Inbox(buffer)
+        self._feed: Feed | None = None
+        self._loop = asyncio.get_running_loop()
+        self._handed: str | None = None
+        self._consumed: str | None = None
+        self._waiting = False
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"Subscription({self.pattern!r}, cursor={self.cursor!r})"
+
+    @property
+    def pattern(self) -> str:
+        """What it subscribes to."""
+        return self._ask.pattern
+
+    @property
+    def cursor(self) -> str | None:
+        """The place up to which everything was consumed, for `from_={"cursor": ...}`; None while not known.
+
+        An event is consumed when the loop asks for the next one.
+        """
+        feed = self._feed
+        if self._consumed is None or feed is None:
+            return feed.first if feed is not None else None
+        return feed.cursor if self._waiting and self._inbox.idle else self._consumed
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was ended by intent."""
+        return self._closed or self._feeds.ended
+
+    # ---- Starting and ending
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        return self._opened().__await__()
+
+    async def __aenter__(self) -> Self:
+        return await self
+
+    async def acknowledged(self) -> None:
+        """Wait until the broker has acknowledged it.
+
+        Raises:
+            SwarmwireError: when the broker refuses it, or the connection failed for good.
+        """
+        feed = self._started()
+        await feed.settled.wait()
+        if feed.error is not None:
+            raise afresh(feed.error)
+        if not feed.acknowledged:
+            raise Disconnected(ErrorCode.UNAVAILABLE, f"The subscription to {self.pattern!r} was ended.")
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.unsubscribe()
+
+    async def unsubscribe(self) -> None:
+        """End it; iterating then ends too. Harmless twice."""
+        self.close()
+
+    def close(self) -> None:
+        """The same, from code that cannot await."""
+        self._closed = True
+        self._inbox.end()
+        if self._feed is not None:
+            self._feeds.close(self._feed)
+
+    aclose = unsubscribe
+
+    def __del__(self) -> None:
+        feed = getattr(self, "_feed", None)
+        if feed is not None and not self._closed and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._feeds.close, feed)
+
+    # ---- Iterating
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T_co:
+        self._consume()
+        feed = self._started()
+        while True:
+            if self._inbox.idle and not await self._wait():
+                raise StopAsyncIteration
+            dropped, item = self._inbox.lost, self._inbox.take()
+            self._feeds.wake(feed)
+            if dropped is not None:
+                self._emitter.emit("gap", dropped, dropped.pattern)
+            found = self._gap(item) if isinstance(item, Gap) else self._event(item)
+            if found is not None:
+                return cast(T_co, found)
+
+    async def _opened(self) -> Self:
+        try:
+            await self.acknowledged()
+        except asyncio.CancelledError:
+            self.close()  # nobody will hold what was not handed over
+            raise
+        return self
+
+    def _started(self) -> Feed:
+        if self._feed is None:
+            if self._closed:
+                raise Disconnected(ErrorCode.UNAVAILABLE, f"The subscription to {self.pattern!r} was ended.")
+            self._feed = self._feeds.open(self._ask, self._inbox, with_gaps=self._gaps)
+        return self._feed
+
+    def _consume(self) -> None:
+        if self._handed is not None:
+            self._consumed = self._handed
+
+    async def _wait(self) -> bool:
+        self._waiting = True
+        try:
+            return await self._inbox.wait()
+        finally:
+            self._waiting = False
+
+    def _event(self, item: Delivery) -> Event | None:
+        message, epoch = item
+        cursor = None if message.seq is None else f"{epoch}:{message.seq}"
+        if cursor is not None:
+            self._handed = cursor
+        try:
+            data = decode_data(message.data)
+        except SwarmwireError as error:
+            self._emitter.report(f"an event of {message.topic} was left out", error)
+            return None
+        return Event(
+            message.topic,
+            data,
+            message.seq,
+            message.ts,
+            cursor,
+            message.from_,
+            message.headers or {},
+            message.skipped,
+            message.clear,
+        )
+
+    def _gap(self, gap: Gap) -> Gap | None:
+        self._handed = gap.end
+        return gap if self._gaps else None
