@@ -71,17 +71,26 @@ class _Endpoints:
         """Check where the request comes from, accept, and leave the connection to a session."""
         if (refused := self._refusal(websocket)) is not None:
             self._broker.stats.refused_connections += 1
-            await websocket.send_denial_response(refused)
+            await _deny(websocket, refused)
             return
-        await self._broker.start()
-        offered = websocket.scope.get("subprotocols", [])
-        await websocket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in offered else None)
+        await self._begin()
+        if not self._broker.is_running:
+            await _deny(websocket, PlainTextResponse("The broker is stopped.\n", 503))
+            return
+        hub = self._broker.hub
         peer = Peer(transport="websocket", address=_address(websocket), token=_bearer(websocket.headers))
         hand_over = websocket.scope.get("extensions", {}).get(EXTENSION)
         if hand_over is not None:
-            hand_over(self._broker.hub, peer)
-        else:
-            await AsgiConnection(self._broker.hub, websocket, peer).run()
+            hand_over(hub, peer)  # it takes effect with the accept
+        offered = websocket.scope.get("subprotocols", [])
+        await websocket.accept(subprotocol=SUBPROTOCOL if SUBPROTOCOL in offered else None)
+        if hand_over is None:
+            await AsgiConnection(hub, websocket, peer).run()
+
+    async def _begin(self) -> None:
+        """Start a broker that nobody has started yet. One that was stopped stays stopped."""
+        if not self._broker.is_stopped:
+            await self._broker.start()
 
     def _refusal(self, request: HTTPConnection) -> Response | None:
         """Why a request is not answered: the sites it may come from are the broker's own and those allowed."""
@@ -110,6 +119,7 @@ class _Endpoints:
         """New clients are welcome."""
         if (refused := self._refusal(request)) is not None:
             return refused
+        await self._begin()
         ready = self._broker.is_running and not self._broker.hub.is_draining
         facts: dict[str, Any] = {"ready": ready}
         if self._broker.is_running:
@@ -121,6 +131,14 @@ class _Endpoints:
     async def metrics(self, request: Request) -> Response:
         """The counters, in Prometheus' text format."""
         return self._refusal(request) or Response(render(self._broker.stats), media_type=CONTENT_TYPE)
+
+
+async def _deny(websocket: WebSocket, response: Response) -> None:
+    """Refuse before the upgrade, with a reason where the server can send one."""
+    if "websocket.http.response" in websocket.scope.get("extensions", {}):
+        await websocket.send_denial_response(response)
+    else:
+        await websocket.close()
 
 
 def _address(connection: HTTPConnection) -> str:

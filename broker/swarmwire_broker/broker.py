@@ -37,6 +37,7 @@ class Broker:
         self._hub: Hub | None = None
         self._clock: LoopClock | None = None
         self._local: LocalClient | None = None
+        self._is_stopped = False
 
     def _make_authenticator(self) -> Authenticator | None:
         if self._custom is not None:
@@ -53,6 +54,11 @@ class Broker:
         return self._hub is not None
 
     @property
+    def is_stopped(self) -> bool:
+        """Whether it was stopped, and not started again since."""
+        return self._is_stopped
+
+    @property
     def hub(self) -> Hub:
         """The hub; RuntimeError before `start` and after `stop`."""
         if self._hub is None:
@@ -65,6 +71,7 @@ class Broker:
         """Open the log and be ready for connections. Harmless when it runs."""
         if self._hub is not None:
             return
+        self._is_stopped = False
         self._clock = clock = LoopClock()
         limits = self.config.limits
         engine = MemoryEngine(
@@ -113,11 +120,15 @@ class Broker:
             self._hub.drain()
 
     async def stop(self) -> None:
-        """Close the log and let everything go. Connections still open are lost. Harmless twice."""
+        """Close the log and let everything go. Whoever is still connected is told goodbye. Harmless twice."""
+        self.drain()
+        self._is_stopped = True
         hub, self._hub = self._hub, None
         clock, self._clock = self._clock, None
         if hub is None or clock is None:
             return
+        self._local = None
+        self.stats.gauges.clear()
         hub.close()
         for session in list(hub.sessions.values()):
             session.lost()

@@ -18,7 +18,7 @@ log = logging.getLogger("swarmwire.broker")
 class LoopClock:
     """Time and turns of an asyncio loop. Work it spawns is supervised: what fails is logged, never lost.
 
-    `close` gives up what still runs; it is harmless twice.
+    `close` gives up what still runs, but not the work that calls it; it is harmless twice.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
@@ -47,7 +47,7 @@ class LoopClock:
             log.error("a background task failed", exc_info=error)
 
     async def close(self) -> None:
-        tasks = list(self._tasks)
+        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -17,13 +17,14 @@ import orjson
 
 from swarmwire_protocol.codec import decode_from_broker
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
-from swarmwire_protocol.messages import Conflate, Event, Gap, Live, Position, Publish, StartAt
+from swarmwire_protocol.messages import Conflate, Error, Event, Gap, Live, Position, Publish, StartAt
 from swarmwire_protocol.messages import Subscription as Wanted
 
 from .core.hub import Hub
 from .core.identity import Author
 from .core.permissions import EVERYTHING
 from .core.ports import Peer, Verified
+from .core.session import SessionState
 from .engines.base import Outcome
 
 __all__ = ["LocalClient", "LocalEvent", "LocalSubscription"]
@@ -92,7 +93,12 @@ class LocalClient:
         if publishing.hooked(topic):
             await publishing.ask_hooks(message, author)
         decided: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        publishing.publish(message, author, decided.set_result)
+
+        def decide(outcome: Outcome) -> None:
+            if not decided.done():  # whoever asked may have given up
+                decided.set_result(outcome)
+
+        publishing.publish(message, author, decide)
         outcome = await decided
         if outcome.error is not None:
             raise outcome.error
@@ -112,12 +118,19 @@ class LocalClient:
         """An async iterator of events; with `gaps` it yields `Gap` records in their place too.
 
         Raises:
-            SwarmwireError: a pattern or a start that breaks the grammar.
+            SwarmwireError: a pattern or a start that breaks the grammar, or a broker that is full or draining.
         """
-        start = msgspec.convert(from_, StartAt) if isinstance(from_, dict) else from_
+        start = _start_at(from_) if isinstance(from_, dict) else from_
         how: str | Conflate = Conflate(conflate_ms=conflate_ms) if conflate_ms is not None else mode
         wanted = Wanted(pattern=pattern, sub="local", from_=start, mode=how, queue_size=queue_size)
         return LocalSubscription(self._hub, wanted, gaps)
+
+
+def _start_at(fields: dict[str, Any]) -> StartAt:
+    try:
+        return msgspec.convert(fields, StartAt)
+    except msgspec.ValidationError as error:
+        raise SwarmwireError(ErrorCode.INVALID_MESSAGE, str(error), field="from") from None
 
 
 class LocalSubscription:
@@ -138,8 +151,18 @@ class LocalSubscription:
         self._begun = False
         self._arrived = asyncio.Event()
         self._session = hub.connect(self, Peer(transport="local"))
-        self._session.admit_local()
+        self._enter()
         self._check()
+
+    def _enter(self) -> None:
+        """Come in, unless the broker lets nobody in: then its error is all that was written."""
+        if self._session.state is not SessionState.CLOSING:
+            self._session.admit_local()
+            return
+        refusals = [message for message in map(decode_from_broker, self._waiting) if isinstance(message, Error)]
+        self.close_now()
+        error = refusals[0]
+        raise SwarmwireError(ErrorCode(error.code), error.message, retry_after_ms=error.retry_after_ms)
 
     def _check(self) -> None:
         result = self._session.subscriptions.check([self._wanted], self._session.author.grants)[0]
@@ -208,7 +231,7 @@ class LocalSubscription:
             self.cursor = f"{self._epoch}:{event.seq}"
         return LocalEvent(
             event.topic,
-            orjson.loads(event.data),
+            orjson.loads(bytes(event.data)),
             event.ts,
             event.seq,
             event.from_,
@@ -219,13 +242,16 @@ class LocalSubscription:
         )
 
     async def aclose(self) -> None:
-        """End the subscription. Harmless twice; a loop over it ends."""
+        """End the subscription. Harmless twice; a loop over it ends, and what waits for it is dropped."""
         self.close_now()
 
     unsubscribe = aclose
 
     def close_now(self) -> None:
+        """What `aclose` does."""
         self._closed = True
+        self._waiting.clear()
+        self._bytes = 0
         self._arrived.set()
         self._session.lost()
 
@@ -240,6 +266,8 @@ class LocalSubscription:
     # ---- the session's side: the sink
 
     def write(self, block: list[bytes]) -> None:
+        if self._closed:
+            return
         self._waiting.extend(block)
         self._bytes += sum(map(len, block))
         self._arrived.set()
@@ -248,6 +276,8 @@ class LocalSubscription:
             self._session.paused()
 
     def buffered(self) -> int:
+        # The heartbeat asks this. Whoever lives in this process is alive, however long its loop takes.
+        self._session.heard = True
         return self._bytes
 
     def pause_reading(self) -> None:
@@ -262,4 +292,4 @@ class LocalSubscription:
     def close(self, code: int, reason: str, timeout: float) -> None:
         self._closed = True
         self._arrived.set()
-        self._hub.clock.call_soon(self._session.lost)
+        self._hub.clock.call_soon(lambda: self._session.lost())  # the session may not be known here yet

@@ -18,7 +18,7 @@ from .app import create_app
 from .auth.custom import Authenticate
 from .broker import Broker
 from .config import Config, ConfigError
-from .transports.handover import HandoverProtocol
+from .transports.handover import HandoverProtocol, UpgradeProtocol
 from .transports.origin import check_allow_lists, is_loopback
 
 __all__ = ["Server", "run"]
@@ -65,6 +65,7 @@ class Server:
         self._port: int | None = None
         self._uvicorn: _Uvicorn | None = None
         self._serving: asyncio.Task[None] | None = None
+        self._changing = asyncio.Lock()
 
     @property
     def port(self) -> int:
@@ -88,6 +89,10 @@ class Server:
             OSError: the address cannot be listened at, for instance because the port is busy.
             RuntimeError: it runs already.
         """
+        async with self._changing:
+            await self._start()
+
+    async def _start(self) -> None:
         if self._serving is not None:
             raise RuntimeError("the server is started already")
         listener = _listen(self.config.host, self.config.port)
@@ -104,12 +109,13 @@ class Server:
         await asyncio.wait((listens, self._serving), return_when=asyncio.FIRST_COMPLETED)
         if not listens.done():
             listens.cancel()
-            await self.stop()
+            await self._stop()
             raise OSError("the server did not start; the log says why")
 
     def _uvicorn_config(self) -> uvicorn.Config:
         return uvicorn.Config(
             create_app(self.broker),
+            http=UpgradeProtocol,
             ws=HandoverProtocol,
             ws_ping_interval=None,
             ws_per_message_deflate=False,
@@ -122,17 +128,28 @@ class Server:
         )
 
     async def stop(self) -> None:
-        """Drain: say goodbye to every client, let what was written go out, and stop listening."""
+        """Drain: say goodbye to every client, let what was written go out, and stop listening.
+
+        Cancelled, it cuts what is left.
+        """
+        async with self._changing:
+            await self._stop()
+
+    async def _stop(self) -> None:
         serving, self._serving = self._serving, None
         server, self._uvicorn = self._uvicorn, None
         self._port = None
-        if server is not None and serving is not None:
-            for listener in getattr(server, "servers", []):
-                listener.close()
-            self.broker.drain()
-            server.should_exit = True
-            await asyncio.wait((serving,))
-        await self.broker.stop()
+        try:
+            if server is not None and serving is not None:
+                for listener in getattr(server, "servers", []):
+                    listener.close()
+                self.broker.drain()
+                server.should_exit = True
+                await asyncio.wait((serving,))
+        finally:
+            if serving is not None:
+                serving.cancel()
+            await self.broker.stop()
 
     async def __aenter__(self) -> Server:
         await self.start()

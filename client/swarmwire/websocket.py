@@ -154,7 +154,8 @@ class WebSocketConnection(asyncio.Protocol):
     async def _shake_hands(self) -> None:
         self._core.send_request(self._core.connect())
         self._flush()
-        while self._core.state is not OPEN:
+        # Not "until it is open": all of a short conversation may have come with the handshake, its end too.
+        while self._core.state is CONNECTING or self._core.handshake_exc is not None:
             if self._core.handshake_exc is not None:
                 raise _refusal(self._core.handshake_exc)
             if self._closed is not None:

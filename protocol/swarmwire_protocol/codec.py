@@ -213,7 +213,9 @@ def _id_of(raw: bytes) -> RequestId | None:
 # shows as e000 behind a digit, or as two hundred digits in a row. Strings may show the same, so a hit is only
 # a reason to look closely, never a verdict.
 _NUMERALS: Final = bytes(0x30 if 0x30 <= c <= 0x39 else 0x65 if c in b"eE" else 0x20 for c in range(256))
-_LINE_BREAKS: Final = b"\r\n"
+_MANY_DIGITS: Final = "0" * 200
+_LF: Final = 0x0A
+_CR: Final = 0x0D
 
 
 def check_data(data: Raw, field: str = "data") -> bytes:
@@ -228,12 +230,13 @@ def check_data(data: Raw, field: str = "data") -> bytes:
     size = len(value)
     if size > 2 * MAX_DEPTH and value.count(b"[") + value.count(b"{") > MAX_DEPTH:
         _check_depth(value, field)
-    numerals = value.translate(_NUMERALS, b"+")
-    if b"0e000" in numerals or (size > 200 and b"0" * 200 in numerals):
+    # Text is searched several times faster than bytes are.
+    numerals = value.translate(_NUMERALS, b"+").decode()
+    if "0e000" in numerals or (size > 200 and _MANY_DIGITS in numerals):
         _check_finite(value, field)
-    if b"\n" in value or b"\r" in value:
+    if _LF in value or _CR in value:
         # A string cannot hold them unescaped, so these stand between tokens.
-        value = value.translate(None, _LINE_BREAKS)
+        value = value.translate(None, b"\r\n")
     return value
 
 

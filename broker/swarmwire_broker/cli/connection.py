@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NoReturn
@@ -21,6 +22,7 @@ async def connected(url: str, token: str | None, name: str, *, reconnect: bool =
     """A client of the broker at `url`, disconnected at the end. Ends the command if no broker answers there."""
     from swarmwire import SwarmwireError, connect
 
+    _quieten()
     try:
         client = await connect(url, token=token, name=name, reconnect=reconnect)
     except SwarmwireError as error:
@@ -31,6 +33,12 @@ async def connected(url: str, token: str | None, name: str, *, reconnect: bool =
         yield client
     finally:
         await client.disconnect()
+
+
+def _quieten() -> None:
+    """Of what is logged show only faults: the rest the commands tell themselves, once."""
+    if logging.lastResort is not None:
+        logging.lastResort.setLevel(logging.ERROR)
 
 
 def _give_up(url: str, error: SwarmwireError) -> NoReturn:

@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
+import stat
 import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
@@ -29,6 +31,7 @@ __all__ = [
     "emit",
     "fail",
     "failures",
+    "reader_gone",
     "run_async",
     "usage",
 ]
@@ -59,6 +62,43 @@ def emit(line: str) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         raise ReaderGone from None
+
+
+async def reader_gone() -> None:
+    """Return when nobody reads our output any more, before anything is written in vain; never where none can know."""
+    loop = asyncio.get_running_loop()
+    gone = loop.create_future()
+    pipe = _output_pipe()
+
+    def look() -> None:
+        if not gone.done() and _is_broken(pipe):
+            gone.set_result(None)
+
+    try:
+        if pipe >= 0:
+            loop.add_reader(pipe, look)  # it has nothing to read, but an error is told to readers too
+    except NotImplementedError:  # Windows
+        pipe = -1
+    try:
+        await gone
+    finally:
+        if pipe >= 0:
+            loop.remove_reader(pipe)
+
+
+def _output_pipe() -> int:
+    """The descriptor of stdout if it is a pipe, else -1."""
+    try:
+        descriptor = sys.stdout.fileno()
+        return descriptor if stat.S_ISFIFO(os.fstat(descriptor).st_mode) else -1
+    except (OSError, ValueError):  # a stdout that is no file
+        return -1
+
+
+def _is_broken(pipe: int) -> bool:
+    poll = select.poll()
+    poll.register(pipe, 0)  # errors only, which are always told
+    return bool(poll.poll(0))
 
 
 def fail(sentence: str, code: int = FAILED) -> NoReturn:

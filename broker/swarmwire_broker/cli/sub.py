@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .console import INTERRUPTED, TokenOption, UrlOption, run_async, usage
+from .console import INTERRUPTED, ReaderGone, TokenOption, UrlOption, reader_gone, run_async, usage
 from .durations import parse_duration
 
 if TYPE_CHECKING:
@@ -104,12 +104,19 @@ async def watch(client: Client, patterns: list[str], options: dict[str, Any], co
 
     try:
         async with asyncio.TaskGroup() as group:
-            for pattern in patterns:
-                group.create_task(follow(pattern))
+            following = [group.create_task(follow(pattern)) for pattern in patterns]
+            unread = group.create_task(_until_unread())
+            await asyncio.wait(following)
+            unread.cancel()
     except* _Enough:
         pass
     except* Exception as failed:
         raise failed.exceptions[0] from None
+
+
+async def _until_unread() -> None:
+    await reader_gone()
+    raise ReaderGone
 
 
 class _Enough(Exception):

@@ -101,6 +101,11 @@ class Delivery:
 
     # ---- what goes out
 
+    def end_turn(self) -> None:
+        """End the turn early if events wait in it, for what must come after them."""
+        if self._runs:
+            self.flush()
+
     def flush(self) -> None:
         """End the turn: write what has come together. Harmless when there is nothing."""
         self._scheduled = False
@@ -115,7 +120,7 @@ class Delivery:
             drain()
         if runs:
             self.stats.latency.observe(self.clock.time() - self._turn_began, sum(len(run.payloads) for run in runs))
-            self._audit()
+        self._audit()
 
     def settle(self) -> None:
         """End the turn, and what ending it has brought about, until nothing is on its way any more."""

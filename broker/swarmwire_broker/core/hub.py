@@ -221,6 +221,12 @@ class Hub:
             payload = encode_event(head, None, self.clock.now_ms(), b"", encode(facts))
             self.delivery.deliver_ephemeral(topic, payload, None)
 
+    def tell_error(self, session: Session, error: SwarmwireError) -> None:
+        self.stats.error(error.code)
+        if "error" in self.signals:
+            facts = {"client_id": session.client_id, "code": error.code, "message": error.message}
+            self.signals.emit("error", facts)
+
     def tell_authenticated(self, session: Session) -> None:
         facts = {"client_id": session.client_id, "subject": session.author.sender}
         self.signals.emit("authenticated", facts)

@@ -45,9 +45,7 @@ class Login:
             return
         wait = self._guard.blocked(session.peer.address, self._hub.clock.time())
         if wait > 0:
-            error = SwarmwireError(
-                ErrorCode.RATE_LIMIT_EXCEEDED, "Too many failed logins.", retry_after_ms=retry_after_ms(wait)
-            )
+            error = _too_many(wait)
             session.close(CloseCode.TRY_LATER, error.message, error)
         elif self._authenticator is None:
             self._admit_anyone(session)
@@ -79,13 +77,15 @@ class Login:
             self._welcome(session, version)
 
     def _failed(self, session: Session, error: SwarmwireError) -> None:
+        self._count_failure(session, error)
+        is_refused = error.code is not ErrorCode.UNAVAILABLE
+        session.close(CloseCode.UNAUTHORIZED if is_refused else CloseCode.TRY_LATER, error.message, error)
+
+    def _count_failure(self, session: Session, error: SwarmwireError) -> None:
         self._hub.stats.logins_failed += 1
-        if error.code is ErrorCode.UNAVAILABLE:
-            # Whoever could tell cannot be asked just now: nothing is said of the token.
-            session.close(CloseCode.TRY_LATER, error.message, error)
-            return
-        self._guard.failed(session.peer.address, self._hub.clock.time())
-        session.close(CloseCode.UNAUTHORIZED, error.message, error)
+        # Where whoever could tell cannot be asked just now, nothing is said of the token.
+        if error.code is not ErrorCode.UNAVAILABLE:
+            self._guard.failed(session.peer.address, self._hub.clock.time())
 
     async def _verify(self, token: str | None, metadata: dict[str, Any], peer: Peer) -> Verified:
         assert self._authenticator is not None
@@ -107,7 +107,14 @@ class Login:
         """
         if self._authenticator is None:
             return
-        verified = await self._verify(token, {}, session.peer)
+        wait = self._guard.blocked(session.peer.address, self._hub.clock.time())
+        if wait > 0:
+            raise _too_many(wait)
+        try:
+            verified = await self._verify(token, {}, session.peer)
+        except SwarmwireError as error:
+            self._count_failure(session, error)
+            raise
         if verified.subject != session.author.sender:
             raise SwarmwireError(
                 ErrorCode.PERMISSION_DENIED, "A renewed token must be of the same subject.", field="token"
@@ -138,6 +145,10 @@ class Login:
             )
         )
         hub.tell_authenticated(session)
+
+
+def _too_many(wait: float) -> SwarmwireError:
+    return SwarmwireError(ErrorCode.RATE_LIMIT_EXCEEDED, "Too many failed logins.", retry_after_ms=retry_after_ms(wait))
 
 
 def _told(limits: Limits) -> dict[str, int | None]:

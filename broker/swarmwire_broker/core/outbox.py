@@ -38,12 +38,14 @@ class Outbox:
         live: events of the turn go straight to this client.
         position: while behind, everything up to here was written.
         told: the last place in the log that the client knows it has reached.
+        last_joined: the place at which the last of the subscriptions that share the position joined.
         blocked: the socket holds more than its limit.
         on_full, on_drained: the control lane is full of answers, and has room again.
         on_behind: the client has just fallen behind.
     """
 
     __slots__ = (
+        "last_joined",
         "_matcher",
         "blocked",
         "client_id",
@@ -97,6 +99,7 @@ class Outbox:
         self.on_drained: Callable[[], None] = _nothing
         self.on_behind: Callable[[], None] = _nothing
         self._matcher: Matcher | None = None
+        self.last_joined = 0
         delivery.outboxes.add(self)
 
     @property
@@ -270,6 +273,7 @@ class Outbox:
 
     def join(self, member: SharedSubscription) -> None:
         self.members[member.name] = member
+        self.last_joined = max(self.last_joined, member.joined)
         self._matcher = None
         self.delivery.router.add(member.pattern, self)
 

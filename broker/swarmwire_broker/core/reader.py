@@ -25,6 +25,11 @@ class Cost(NamedTuple):
     more: bool
 
 
+class _Fetched(NamedTuple):
+    page: Page
+    matcher: Matcher
+
+
 class Reader:
     """Brings one position of one client up to the head of the log.
 
@@ -38,6 +43,7 @@ class Reader:
         self.engine = outbox.delivery.engine
         self.position = position
         self.stopped = False
+        self._fetched: _Fetched | None = None
 
     def step(self, limit: PageLimit) -> Cost:
         """Write one page. At the head of the log the reader is done."""
@@ -48,16 +54,24 @@ class Reader:
         return self._write(page)
 
     def _read(self, limit: PageLimit) -> Page | None:
-        return self.engine.read(self._matcher(), self.position, limit)
+        matcher = self._matcher()
+        fetched, self._fetched = self._fetched, None
+        # A page that was fetched before somebody else joined lacks what is for them.
+        if fetched is not None and fetched.matcher is matcher:
+            return fetched.page
+        return self.engine.read(matcher, self.position, limit)
 
     async def _fetch(self, limit: PageLimit) -> None:
-        page = await self.engine.fetch(self._matcher(), self.position, limit)
-        if not self.stopped and not self.outbox.lost and self._write(page).more:
-            self.outbox.delivery.catchup.add(self)
+        matcher = self._matcher()
+        page = await self.engine.fetch(matcher, self.position, limit)
+        # It is written in the reader's next turn, when there is room and nothing else is on its way.
+        self._fetched = _Fetched(page, matcher)
+        self.outbox.delivery.catchup.add(self)
 
     def _write(self, page: Page) -> Cost:
         payloads = self._announce_eviction()
-        events = self._encode([entry for entry in page.entries if self._wants(entry)])
+        # What was evicted while the page was fetched is announced as lost already.
+        events = self._encode([entry for entry in page.entries if entry.seq > self.position and self._wants(entry)])
         self.outbox.delivery.stats.deliveries += len(events)
         payloads += events
         self.position = max(page.upto, self.position)
@@ -106,22 +120,29 @@ class LagReader(Reader):
     def __init__(self, outbox: Outbox) -> None:
         super().__init__(outbox, outbox.position)
 
-    def step(self, limit: PageLimit) -> Cost:
-        cost = super().step(limit)
+    def _write(self, page: Page) -> Cost:
+        cost = super()._write(page)
         self.outbox.position = self.position
         return cost
 
     def _matcher(self) -> Matcher:
         return self.outbox.matcher
 
+    def _encode(self, entries: list[Entry]) -> list[bytes]:
+        if entries:
+            self.outbox.told = entries[-1].seq
+        return super()._encode(entries)
+
     def _wants(self, entry: Entry) -> bool:
-        # A subscription that joined while the client was behind wants nothing from before it joined.
-        return super()._wants(entry) and any(
+        if not super()._wants(entry):
+            return False
+        # A subscription that joined while the client was behind wants nothing from before it joined. Once the
+        # last of them has, what the matcher let through is wanted.
+        return entry.seq > self.outbox.last_joined or any(
             entry.seq > member.joined and member.matches(entry.topic) for member in self.outbox.members.values()
         )
 
     def _arrive(self) -> None:
-        self.outbox.told = self.position
         self.outbox.live = True
 
 
@@ -149,7 +170,9 @@ class ReplayReader(Reader):
         assert until is not None
         page = self.engine.latest(self._patterns, self.position, until, limit)
         payloads = []
-        if (floor := self.engine.latest_floor) > self._floor:
+        # What changed after `until` comes from the log, and what was written already is not lost.
+        floor = min(self.engine.latest_floor, until)
+        if floor > max(self._floor, self.position):
             # Topics lost their last event while the snapshot was being written.
             payloads.append(self.outbox.gap(self.outbox.cursor(self.position), floor, "evicted", self._sub()))
             self._floor = floor

@@ -1,4 +1,4 @@
-"""Which receivers an event reaches: a trie of patterns, and a bounded memory of what topics resolved to.
+"""Which receivers an event reaches: a tree of patterns, and a bounded memory of what topics resolved to.
 
 Topics that are matched by the same patterns share one `Route`, and a route keeps its receivers as a ready tuple.
 A client that joins or leaves a pattern that others hold makes only the routes of that pattern stale; a pattern that
@@ -7,13 +7,15 @@ appears or disappears concerns only the remembered topics it matches.
 
 from __future__ import annotations
 
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
-from swarmwire_protocol.topics import is_reserved
-
+from ..engines.patterntree import PatternNode, matching, plant
 from ..engines.topicindex import TopicIndex
 
 __all__ = ["Receiver", "Route", "Router"]
+
+_FORGET_STEPS: Final = 4_096
+"""How much a change of patterns may look at to tell which topics it concerns; beyond that all are forgotten."""
 
 
 class Receiver(Protocol):
@@ -26,16 +28,15 @@ class Receiver(Protocol):
 R = TypeVar("R", bound=Receiver)
 
 
-class _Node(Generic[R]):
-    """A place in the trie. `receivers` counts how often each holds the pattern that ends here."""
+class _Node(PatternNode, Generic[R]):
+    """A place in the tree. `receivers` counts how often each holds the pattern that ends here."""
 
-    __slots__ = ("below", "pattern", "receivers", "routes")
+    __slots__ = ("receivers", "routes")
 
     def __init__(self) -> None:
-        self.below: dict[str, _Node[R]] = {}
+        super().__init__()
         self.receivers: dict[R, int] = {}
         self.routes: set[Route[R]] = set()
-        self.pattern = ""
 
 
 class Route(Generic[R]):
@@ -89,7 +90,7 @@ class Router(Generic[R]):
         """Let a receiver hold a pattern once more."""
         node = self._patterns.get(pattern)
         if node is None:
-            node = self._plant(pattern)
+            node = self._patterns[pattern] = plant(self._root, pattern)
             self._forget_matching(pattern)
         node.receivers[receiver] = node.receivers.get(receiver, 0) + 1
         self._make_stale(node)
@@ -115,14 +116,6 @@ class Router(Generic[R]):
     def _make_stale(self, node: _Node[R]) -> None:
         for route in node.routes:
             route.stale = True
-
-    def _plant(self, pattern: str) -> _Node[R]:
-        node = self._root
-        for segment in pattern.split("."):
-            node = node.below.setdefault(segment, _Node())
-        node.pattern = pattern
-        self._patterns[pattern] = node
-        return node
 
     def _prune(self, pattern: str) -> None:
         del self._patterns[pattern]
@@ -150,56 +143,35 @@ class Router(Generic[R]):
         return route
 
     def _resolve(self, topic: str) -> Route[R]:
-        nodes = tuple(self.match(topic))
+        nodes = tuple(matching(self._root, topic))
+        if not self._patterns or not self._max_topics:
+            return Route(nodes)
+        # Room is made first: the topic that goes may be the last of the very route that this one takes.
+        while len(self._known) >= self._max_topics:
+            self._forget(next(iter(self._known)))
+        route = self._known[topic] = self._route_along(nodes)
+        self._known_topics.add(topic)
+        route.topics += 1
+        return route
+
+    def _route_along(self, nodes: tuple[_Node[R], ...]) -> Route[R]:
         key = tuple(map(id, nodes))
         route = self._routes.get(key)
         if route is None:
             route = self._routes[key] = Route(nodes)
             for node in nodes:
                 node.routes.add(route)
-        if self._patterns:
-            while len(self._known) >= self._max_topics and self._known:
-                self._forget(next(iter(self._known)))
-            self._known[topic] = route
-            self._known_topics.add(topic)
-            route.topics += 1
-        else:
-            del self._routes[key]
         return route
-
-    def match(self, topic: str) -> list[_Node[R]]:
-        """The patterns that match a topic, each once. At worst it costs segments x patterns walked, never more."""
-        segments = topic.split(".")
-        reserved = is_reserved(topic)
-        last = len(segments)
-        found: list[_Node[R]] = []
-        seen: set[tuple[int, int]] = set()
-        work: list[tuple[_Node[R], int]] = [(self._root, 0)]
-        while work:
-            node, index = work.pop()
-            wild = not (reserved and node is self._root)
-            if wild and (rest := node.below.get("#")) is not None:
-                # `#` takes nothing here, or any number of segments: once per place is enough.
-                for taken in range(index, last + 1):
-                    if (id(rest), taken) in seen:
-                        break
-                    seen.add((id(rest), taken))
-                    work.append((rest, taken))
-            if index == last:
-                if node.pattern:
-                    found.append(node)
-                continue
-            if (exact := node.below.get(segments[index])) is not None:
-                work.append((exact, index + 1))
-            if wild and (one := node.below.get("*")) is not None:
-                work.append((one, index + 1))
-        return list(dict.fromkeys(found))
 
     # ---- forgetting what was remembered
 
     def _forget_matching(self, pattern: str) -> None:
-        for topic in self._known_topics.find(pattern) or ():
-            self._forget(topic)
+        topics = self._known_topics.find(pattern, steps=_FORGET_STEPS)
+        if topics is None:
+            self._forget_all()
+        else:
+            for topic in topics:
+                self._forget(topic)
 
     def _forget(self, topic: str) -> None:
         route = self._known.pop(topic)
@@ -211,5 +183,8 @@ class Router(Generic[R]):
             del self._routes[tuple(map(id, route.nodes))]
 
     def _forget_all(self) -> None:
-        for topic in list(self._known):
-            self._forget(topic)
+        self._known = {}
+        self._known_topics.clear()
+        self._routes = {}
+        for node in self._patterns.values():
+            node.routes.clear()

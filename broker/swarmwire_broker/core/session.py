@@ -58,6 +58,8 @@ _STRANGER_MESSAGES: Final = 16
 
 _SILENT_BEATS: Final = 2
 
+_REASON_BYTES: Final = 120
+
 _Accepted: TypeAlias = list[tuple[Wanted, SubscribeResult]]
 
 
@@ -185,11 +187,8 @@ class Session:
             self._decide(message)
         except InvalidMessage as error:
             self._wrong(error, len(raw))
-        except SwarmwireError as error:
-            self.refuse(error, getattr(message, "id", None))
-        except Exception:
-            log.exception("a message could not be handled", extra={"client_id": self.client_id})
-            self.refuse(SwarmwireError(ErrorCode.INTERNAL_ERROR), getattr(message, "id", None))
+        except Exception as error:
+            self._failed(error, getattr(message, "id", None))
 
     def _decide(self, message: ClientMessage) -> None:
         match message:
@@ -202,7 +201,7 @@ class Session:
             case Unsubscribe():
                 self._unsubscribe(message)
             case Auth():
-                self.work(self._renew(message))
+                self._renew(message)
             case Call():
                 self._call(message)
             case Bye():
@@ -212,9 +211,17 @@ class Session:
             case Pong() | Cancel() | Reply() | Error():
                 pass  # nothing is outstanding that they could answer
 
+    def _failed(self, error: Exception, request_id: RequestId | None) -> None:
+        if not isinstance(error, SwarmwireError):
+            log.error("a message could not be handled", exc_info=error, extra={"client_id": self.client_id})
+            error = SwarmwireError(ErrorCode.INTERNAL_ERROR)
+        self.refuse(error, request_id)
+        if error.code is ErrorCode.INVALID_MESSAGE:
+            self._count_malformed()
+
     def refuse(self, error: SwarmwireError, request_id: RequestId | None = None) -> None:
         """Answer with an error; the connection goes on."""
-        self.hub.stats.error(error.code)
+        self.hub.tell_error(self, error)
         answer = refusal(error)
         answer.id = request_id
         answer.results = error.details if isinstance(error.details, list) else None
@@ -225,12 +232,14 @@ class Session:
         if self._state is SessionState.CONNECTING:
             self._strike()
             return
-        now = self.hub.clock.time()
         if self.author.rates is not None:
-            self.author.rates.charge(size, now)
+            self.author.rates.charge(size, self.hub.clock.time())
+        self._count_malformed()
+
+    def _count_malformed(self) -> None:
         if self._malformed is None:
             self._malformed = TokenBucket(1.0, self.hub.limits.max_malformed)
-        if self._malformed.take(1, now) > 0:
+        if self._malformed.take(1, self.hub.clock.time()) > 0:
             self.close(CloseCode.POLICY, "Too many malformed messages.")
 
     def _charge(self, message: ClientMessage, size: int) -> None:
@@ -264,14 +273,16 @@ class Session:
             self._inbox = None
             self.outbox.sink.resume_reading()
 
-    def work(self, work: Coroutine[Any, Any, None]) -> None:
-        """Let a coroutine finish before the next message is looked at."""
+    def work(self, work: Coroutine[Any, Any, None], request_id: RequestId | None = None) -> Timer:
+        """Let a coroutine finish before the next message is looked at; what it raises is the request's error."""
         self._hold()
-        self.hub.clock.spawn(self._finish(work))
+        return self.hub.clock.spawn(self._finish(work, request_id))
 
-    async def _finish(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _finish(self, work: Coroutine[Any, Any, None], request_id: RequestId | None) -> None:
         try:
             await work
+        except Exception as error:
+            self._failed(error, request_id)
         finally:
             if self._state is not SessionState.CLOSING:
                 self._unhold()
@@ -331,13 +342,22 @@ class Session:
         else:
             self.watch_expiry()
 
-    async def _renew(self, message: Auth) -> None:
-        try:
-            await self.hub.login.renew(self, message.token)
-        except SwarmwireError as error:
-            self.refuse(error, message.id)
-        else:
+    def _renew(self, message: Auth) -> None:
+        self._check_unused(message.id)
+
+        async def renew() -> None:
+            try:
+                await self.hub.login.renew(self, message.token)
+            finally:
+                timer.cancel()
             self.outbox.send(Ack(id=message.id))
+
+        def give_up() -> None:
+            self.refuse(SwarmwireError(ErrorCode.AUTHENTICATION_FAILED, "The login took too long."), message.id)
+            work.cancel()
+
+        work = self.work(renew(), message.id)
+        timer = self.hub.clock.call_later(self.hub.limits.auth_timeout_ms / 1000, give_up)
 
     def recheck(self) -> None:
         """The permissions have changed: end what is not allowed any more."""
@@ -346,24 +366,20 @@ class Session:
     # ---- publish
 
     def _publish(self, message: Publish) -> None:
-        request_id = message.id
-        if request_id is not None:
-            if self._pending is None:
-                self._pending = set()
-            if request_id in self._pending:
-                raise SwarmwireError(ErrorCode.CONFLICT, "A request with this id is still being decided.", field="id")
+        self._check_unused(message.id)
         if self.hub.publishing.hooked(message.topic):
-            self.work(self._publish_hooked(message))
+            self.work(self._publish_hooked(message), message.id)
         else:
             self._append(message)
 
+    def _check_unused(self, request_id: RequestId | None) -> None:
+        if self._pending and request_id in self._pending:
+            raise SwarmwireError(ErrorCode.CONFLICT, "A request with this id is still being decided.", field="id")
+
     async def _publish_hooked(self, message: Publish) -> None:
-        try:
-            await self.hub.publishing.ask_hooks(message, self.author)
-            if self._state is SessionState.AUTHENTICATED:
-                self._append(message)
-        except SwarmwireError as error:
-            self.refuse(error, message.id)
+        await self.hub.publishing.ask_hooks(message, self.author)
+        if self._state is SessionState.AUTHENTICATED:
+            self._append(message)
 
     def _append(self, message: Publish) -> None:
         request_id = message.id
@@ -371,7 +387,8 @@ class Session:
             done = self._published if message.key is not None else None
             self.hub.publishing.publish(message, self.author, done)
             return
-        assert self._pending is not None
+        if self._pending is None:
+            self._pending = set()
         self._pending.add(request_id)
         try:
             self.hub.publishing.publish(message, self.author, partial(self._published, request_id=request_id))
@@ -392,6 +409,7 @@ class Session:
     # ---- subscribe
 
     def _subscribe(self, message: Subscribe) -> None:
+        self._check_unused(message.id)
         if not message.subscriptions:
             raise InvalidMessage("Expected at least one subscription.", field="subscriptions", request_id=message.id)
         results = self.subscriptions.check(message.subscriptions, self.author.grants)
@@ -404,19 +422,29 @@ class Session:
         pairs = list(zip(message.subscriptions, results, strict=True))
         accepted = [(wanted, result) for wanted, result in pairs if result.error is None]
         if any(self.subscriptions.is_elsewhere(wanted) for wanted, _ in accepted):
-            self.work(self._begin_found(message.id, results, accepted))
+            self.work(self._begin_found(message.id, results, accepted), message.id)
         else:
             starts = [self.subscriptions.start_of(wanted, result.sub) for wanted, result in accepted]
             self._begin(message.id, results, accepted, starts)
 
     async def _begin_found(self, request_id: RequestId, results: list[SubscribeResult], accepted: _Accepted) -> None:
-        starts = [await self.subscriptions.find_start(wanted, result.sub) for wanted, result in accepted]
+        found = [
+            await self.subscriptions.find_start(wanted, result.sub) if self.subscriptions.is_elsewhere(wanted) else None
+            for wanted, result in accepted
+        ]
         if self._state is SessionState.AUTHENTICATED:
+            # `now` is this moment, when all are found.
+            starts = [
+                start or self.subscriptions.start_of(wanted, result.sub)
+                for start, (wanted, result) in zip(found, accepted, strict=True)
+            ]
             self._begin(request_id, results, accepted, starts)
+            self.recheck()  # the permissions may have changed meanwhile
 
     def _begin(
         self, request_id: RequestId, results: list[SubscribeResult], accepted: _Accepted, starts: list[Start]
     ) -> None:
+        self.hub.delivery.end_turn()  # what came before these subscriptions is not for them
         for (_, result), start in zip(accepted, starts, strict=True):
             result.cursor = self.outbox.cursor(start.position)
         self.outbox.send(Ack(id=request_id, results=results))
@@ -425,9 +453,11 @@ class Session:
             self.hub.tell_subscribed(self, wanted.pattern, result.sub)
 
     def _unsubscribe(self, message: Unsubscribe) -> None:
+        self._check_unused(message.id)
         patterns = {name: sub.pattern for name in message.subs if (sub := self.subscriptions.get(name)) is not None}
         if not patterns:
             raise SwarmwireError(ErrorCode.NOT_FOUND, "There is no subscription of this name.", field="subs[0]")
+        self.hub.delivery.end_turn()  # and after the ack none of their events comes
         for name, pattern in patterns.items():
             self.subscriptions.remove(name)
             self.hub.tell_unsubscribed(self, pattern, name)
@@ -436,6 +466,7 @@ class Session:
     # ---- call
 
     def _call(self, message: Call) -> None:
+        self._check_unused(message.id)
         if not self.author.grants.may_call(message.method):
             raise SwarmwireError(ErrorCode.PERMISSION_DENIED, "You may not call this method.", field="method")
         raise SwarmwireError(ErrorCode.METHOD_NOT_FOUND, field="method")
@@ -454,7 +485,7 @@ class Session:
         if self._silent >= _SILENT_BEATS:
             error = SwarmwireError(ErrorCode.HEARTBEAT_TIMEOUT)
             self.close(CloseCode.HEARTBEAT_TIMEOUT, error.message, error)
-        elif not self.outbox.blocked and not self._tell_position():
+        elif not self.outbox.blocked and not (self._tell_position() and alive):
             self.outbox.send(Ping(ts=self.hub.clock.now_ms()))
 
     def _tell_position(self) -> bool:
@@ -500,7 +531,7 @@ class Session:
         self._become(SessionState.CLOSING)
         self._end()
         timeout = self.hub.limits.close_timeout_ms if timeout_ms is None else timeout_ms
-        self.outbox.sink.close(code, reason[:120], timeout / 1000)
+        self.outbox.sink.close(code, _shortened(reason), timeout / 1000)
 
     def _end(self) -> None:
         if self._expiry is not None:
@@ -512,3 +543,8 @@ class Session:
         if self.author.rates is not None:
             self.author.rates.close()
         self._inbox = None
+
+
+def _shortened(reason: str) -> str:
+    """As much of a reason as fits into a close frame."""
+    return reason.encode()[:_REASON_BYTES].decode(errors="ignore")

@@ -45,8 +45,12 @@ class Signals:
         callbacks = self._callbacks.setdefault(signal, [])
         callbacks.append(callback)
 
+        is_there = True
+
         def remove() -> None:
-            if callback in callbacks:
+            nonlocal is_there
+            if is_there:
+                is_there = False
                 callbacks.remove(callback)
             if not callbacks and self._callbacks.get(signal) is callbacks:
                 del self._callbacks[signal]

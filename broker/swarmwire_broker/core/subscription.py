@@ -230,6 +230,10 @@ class DroppingSubscription(OwnSubscription):
         self._written = self.joined
         super()._go_live()
 
+    def _leave(self) -> None:
+        super()._leave()
+        self._queue.clear()
+
     def _live_position(self) -> int:
         return self._written
 

@@ -81,7 +81,8 @@ class Subscriptions:
             try:
                 self._check_one(one, name, names, grants)
             except SwarmwireError as error:
-                field = f"subscriptions[{index}].{error.field}" if error.field else None
+                where = f"subscriptions[{index}]"
+                field = f"{where}.{error.field}" if error.field else where
                 results.append(SubscribeResult(sub=name, error=refusal(error, field)))
             else:
                 names.add(name)
@@ -214,7 +215,7 @@ class Subscriptions:
     def recheck(self, allowed: Callable[[str], bool]) -> None:
         """End what is not allowed any more, with a gap in its place."""
         outbox = self._outbox
-        outbox.delivery.flush()
+        outbox.delivery.end_turn()
         for subscription in list(self):
             if not allowed(subscription.pattern):
                 after = outbox.cursor(subscription.position)

@@ -153,6 +153,9 @@ class Engine(Protocol):
     async def transact(self, puts: Sequence[Put], appends: Sequence[Draft] = ()) -> int:
         """Change keys and append events in one step; the new revision.
 
+        The drafts carry no `key`: what makes the step happen once is the revisions it expects.
+
         Raises:
+            ValueError: a draft has a key.
             SwarmwireError: CONFLICT when a key has not the revision expected; then nothing has changed.
         """

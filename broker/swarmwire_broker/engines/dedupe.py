@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 
@@ -20,7 +20,9 @@ class DedupeTable:
         self._max_keys = max_keys
         self._max_keys_per_scope = max_keys_per_scope
         self._places: OrderedDict[Key, tuple[int, int]] = OrderedDict()
-        self._per_scope: dict[str, int] = {}
+        # When each key of a scope is forgotten, in rising order, as they are over all scopes.
+        self._untils: dict[str, deque[int]] = {}
+        self._last_until = 0
 
     def __len__(self) -> int:
         return len(self._places)
@@ -38,14 +40,19 @@ class DedupeTable:
             SwarmwireError: UNAVAILABLE, with the time after which there is room again.
         """
         if len(self._places) >= self._max_keys:
-            raise self._full("The table of idempotency keys is full", now_ms)
-        if self._per_scope.get(key[0], 0) >= self._max_keys_per_scope:
-            raise self._full("This subject's share of the table of idempotency keys is full", now_ms)
+            oldest = next(iter(self._places.values()), (0, now_ms))[1]
+            raise self._full("The table of idempotency keys is full", oldest - now_ms)
+        untils = self._untils.get(key[0], ())
+        if len(untils) >= self._max_keys_per_scope:
+            oldest = untils[0] if untils else now_ms
+            raise self._full("This subject's share of the table of idempotency keys is full", oldest - now_ms)
 
     def remember(self, key: Key, seq: int, now_ms: int) -> None:
         """Remember the place a key was given."""
-        self._places[key] = (seq, now_ms + self._dedupe_ms)
-        self._per_scope[key[0]] = self._per_scope.get(key[0], 0) + 1
+        # Where the clock was set back, a key stays as long as those before it.
+        self._last_until = until = max(self._last_until, now_ms + self._dedupe_ms)
+        self._places[key] = (seq, until)
+        self._untils.setdefault(key[0], deque()).append(until)
 
     def _forget(self, now_ms: int) -> None:
         while self._places:
@@ -53,17 +60,15 @@ class DedupeTable:
             if until > now_ms:
                 return
             del self._places[key]
-            left = self._per_scope[key[0]] - 1
-            if left:
-                self._per_scope[key[0]] = left
-            else:
-                del self._per_scope[key[0]]
+            untils = self._untils[key[0]]
+            untils.popleft()
+            if not untils:
+                del self._untils[key[0]]
 
-    def _full(self, what: str, now_ms: int) -> SwarmwireError:
-        until = next(iter(self._places.values()))[1] if self._places else now_ms + self._dedupe_ms
+    def _full(self, what: str, wait_ms: int) -> SwarmwireError:
         return SwarmwireError(
             ErrorCode.UNAVAILABLE,
             f"{what}; publish without a key, or wait.",
             field="key",
-            retry_after_ms=max(1, until - now_ms),
+            retry_after_ms=max(1, wait_ms if wait_ms > 0 else self._dedupe_ms),
         )

@@ -28,25 +28,37 @@ class LatestTable:
         # (seq, topic) of every change in rising order; a pair is stale when its topic has changed since.
         self._order: list[tuple[int, str]] = []
         self._first = 0
+        self._most_places = _STALE_ALLOWED
 
     def __len__(self) -> int:
         return len(self._by_topic)
 
     def put(self, entry: Entry) -> None:
         """Take note of an event: it is its topic's last now, or with `clear` takes the topic out."""
-        former = self._by_topic.pop(entry.topic, None)
+        if entry.clear:
+            self._take_out(entry.topic)
+            return
+        topic = entry.topic
+        former = self._by_topic.get(topic)
+        self._by_topic[topic] = entry
+        self._order.append((entry.seq, topic))
+        self.bytes += len(entry.payload)
         if former is not None:
             self.bytes -= len(former.payload)
-        if entry.clear:
-            return
-        self._by_topic[entry.topic] = entry
-        self.bytes += len(entry.payload)
-        self._order.append((entry.seq, entry.topic))
+        if len(self._order) > self._most_places:
+            self._compact()
         if len(self._by_topic) > self._max_topics or self.bytes > self._max_bytes:
             self._make_room()
-        if len(self._order) - len(self._by_topic) > len(self._by_topic) + _STALE_ALLOWED:
-            self._order = [place for place in self._order[self._first :] if self._is_last(place)]
-            self._first = 0
+
+    def _take_out(self, topic: str) -> None:
+        former = self._by_topic.pop(topic, None)
+        if former is not None:
+            self.bytes -= len(former.payload)
+
+    def _compact(self) -> None:
+        self._order = [place for place in self._order[self._first :] if self._is_last(place)]
+        self._first = 0
+        self._most_places = 2 * len(self._order) + _STALE_ALLOWED
 
     def _make_room(self) -> None:
         while self._by_topic and (len(self._by_topic) > self._max_topics or self.bytes > self._max_bytes):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from swarmwire_protocol.topics import is_literal, matches
+from swarmwire_protocol.topics import is_literal
+
+from .patterntree import PatternNode, matching, plant
 
 __all__ = ["Matcher"]
 
@@ -20,19 +22,22 @@ class Matcher:
         wildcards: the others.
     """
 
-    __slots__ = ("_known", "literals", "wildcards")
+    __slots__ = ("_known", "_root", "literals", "wildcards")
 
     def __init__(self, patterns: Iterable[str]) -> None:
         unique = dict.fromkeys(patterns)
         self.literals = tuple(p for p in unique if is_literal(p))
         self.wildcards = tuple(p for p in unique if not is_literal(p))
+        self._root = PatternNode()
+        for pattern in unique:
+            plant(self._root, pattern)
         self._known: dict[str, bool] = {}
 
     def __call__(self, topic: str) -> bool:
         """Whether any of the patterns matches the topic."""
         known = self._known.get(topic)
         if known is None:
-            known = topic in self.literals or any(matches(p, topic) for p in self.wildcards)
+            known = any(True for _ in matching(self._root, topic))
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
             self._known[topic] = known

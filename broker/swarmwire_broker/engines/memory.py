@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from swarmwire_protocol.codec import encode_event
 from swarmwire_protocol.cursor import new_epoch
@@ -16,6 +18,9 @@ from .matcher import Matcher
 from .state import State
 
 __all__ = ["MemoryEngine"]
+
+_STRETCH: Final = 2_000
+"""Events looked at in one turn of the loop when the last ones of a broad pattern are sought."""
 
 
 def _nobody(entry: Entry) -> None:
@@ -50,6 +55,7 @@ class MemoryEngine:
         self.keys = DedupeTable(dedupe_ms, dedupe_keys, dedupe_keys_per_subject)
         self._state = State()
         self._now_ms = now_ms
+        self._ages = log_age_ms is not None
         self._ts = 0
 
     @property
@@ -74,12 +80,9 @@ class MemoryEngine:
 
     def append(self, draft: Draft) -> None:
         now = self._now_ms()
-        self.log.evict_older(now)
-        if draft.key is None:
-            entry = self._store(draft, now)
-            outcome = Outcome(entry.seq)
-        else:
-            outcome = self._append_once(draft, draft.key, now)
+        if self._ages:
+            self.log.evict_older(now)
+        outcome = Outcome(self._store(draft, now)) if draft.key is None else self._append_once(draft, draft.key, now)
         if draft.done is not None:
             draft.done(outcome)
 
@@ -91,20 +94,20 @@ class MemoryEngine:
             self.keys.check_room(key, now)
         except SwarmwireError as error:
             return Outcome(error=error)
-        seq = self._store(draft, now).seq
-        self.keys.remember(key, seq, now)
-        return Outcome(seq)
+        # Remembered first: whoever is told of the event may publish it again at once.
+        self.keys.remember(key, self.log.head + 1, now)
+        return Outcome(self._store(draft, now))
 
-    def _store(self, draft: Draft, now: int) -> Entry:
+    def _store(self, draft: Draft, now: int) -> int:
         # Time may be set back under a running broker; `ts` never falls within a log.
-        self._ts = ts = max(self._ts, now)
+        ts = self._ts = now if now > self._ts else self._ts
         seq = self.log.head + 1
         payload = encode_event(draft.head, seq, ts, draft.origin, draft.data, draft.clear)
         entry = Entry(seq, ts, draft.topic, payload, draft.hidden_from, draft.clear)
         self.log.append(entry)
         self.table.put(entry)
         self.listener(entry)
-        return entry
+        return seq
 
     # ---- reading
 
@@ -113,13 +116,22 @@ class MemoryEngine:
         return self.log.read(matcher, after, limit)
 
     async def fetch(self, matcher: Matcher, after: int, limit: PageLimit) -> Page:
+        self.log.evict_older(self._now_ms())
         return self.log.read(matcher, after, limit)
 
     def latest(self, matcher: Matcher, after: int, until: int, limit: PageLimit) -> Page:
         return self.table.read(matcher, after, until, limit)
 
     async def find_last(self, matcher: Matcher, count: int) -> int:
-        return self.log.find_last(matcher, count)
+        place = self.log.find_last(matcher, count)
+        if place is not None:
+            return place
+        place, missing = self.log.head, count
+        while True:
+            place, missing = self.log.step_back(matcher, missing, place, _STRETCH)
+            if not missing or place < self.log.oldest:
+                return place
+            await asyncio.sleep(0)
 
     async def find_since(self, ts: int) -> int:
         return self.log.find_since(ts)
@@ -136,6 +148,8 @@ class MemoryEngine:
         return self._state.scan(prefix)
 
     async def transact(self, puts: Sequence[Put], appends: Sequence[Draft] = ()) -> int:
+        if any(draft.key is not None for draft in appends):
+            raise ValueError("expected drafts without a key: one of them could be refused when the rest is done")
         self._state.check(puts)
         revision = self._state.apply(puts)
         for draft in appends:

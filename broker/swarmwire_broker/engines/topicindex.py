@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Iterator
+from itertools import islice
+from typing import Final, TypeAlias
 
 __all__ = ["TopicIndex"]
 
@@ -10,7 +12,8 @@ __all__ = ["TopicIndex"]
 # entry and no dict of its own), else a branch. The topic that ends at a branch stands in it under "".
 _Branch: TypeAlias = "dict[str, _Branch | str]"
 
-_HERE = ""
+_HERE: Final = ""
+_WILD: Final = ("*", "#")
 
 
 class TopicIndex:
@@ -63,48 +66,47 @@ class TopicIndex:
                 break
             del parent[segment]
 
-    def find(self, pattern: str, most: int | None = None) -> list[str] | None:
-        """The topics that a pattern matches, in no order; None if there are more than `most`."""
+    def find(self, pattern: str, *, most: int | None = None, steps: int | None = None) -> list[str] | None:
+        """The topics that a pattern matches, in no order.
+
+        None if they are more than `most`, or if telling takes more than `steps` places to look at.
+        """
         found: list[str] = []
         segments = pattern.split(".")
         seen: set[tuple[int, int]] = set()
         work: list[tuple[_Branch | str, int]] = [(self._root, 0)]
         while work:
+            if steps is not None and len(seen) + len(work) > steps:
+                return None
             node, index = work.pop()
             if (id(node), index) in seen:
                 continue
             seen.add((id(node), index))
-            self._visit(node, index, segments, work, found)
-            if most is not None and len(found) > most:
-                return None
+            if index == len(segments):
+                self._arrive(node, found)
+                if most is not None and len(found) > most:
+                    return None
+            else:
+                work += islice(self._below(node, index, segments), steps)
         return found
 
-    def _visit(
-        self,
-        node: _Branch | str,
-        index: int,
-        segments: list[str],
-        work: list[tuple[_Branch | str, int]],
-        found: list[str],
-    ) -> None:
-        if index == len(segments):
-            self._arrive(node, found)
-            return
+    def _below(self, node: _Branch | str, index: int, segments: list[str]) -> Iterator[tuple[_Branch | str, int]]:
+        """Where a pattern goes on, read up to segment `index`, from a place in the trie."""
         segment = segments[index]
         if segment == "#":
-            work.append((node, index + 1))
+            yield node, index + 1
         if isinstance(node, str):
             return
         # A pattern that begins with a wildcard matches no topic that begins with `$`.
-        guarded = node is self._root and segments[0] in ("*", "#")
-        if segment not in ("*", "#"):
+        guarded = node is self._root and segments[0] in _WILD
+        if segment not in _WILD:
             if (below := node.get(segment)) is not None and not (guarded and segment.startswith("$")):
-                work.append((below, index + 1))
+                yield below, index + 1
             return
         after = index + 1 if segment == "*" else index
         for name, below in node.items():
             if name != _HERE and not (guarded and name.startswith("$")):
-                work.append((below, after))
+                yield below, after
 
     def _arrive(self, node: _Branch | str, found: list[str]) -> None:
         topic = node if isinstance(node, str) else node.get(_HERE)

@@ -15,7 +15,8 @@ _COMPACT_FROM = 64
 class Window(Generic[T]):
     """What a deque is, with indexing in the middle as quick as at the ends.
 
-    `items` from `start` on are the content; what lies before is gone and makes room from time to time.
+    `items` from `start` on are the content, and are appended to; what lies before is gone and makes room from time to
+    time.
     """
 
     __slots__ = ("items", "start")
@@ -27,9 +28,6 @@ class Window(Generic[T]):
     def __len__(self) -> int:
         return len(self.items) - self.start
 
-    def append(self, item: T) -> None:
-        self.items.append(item)
-
     def popleft(self, empty: T | None = None) -> T:
         """Take the first item; `empty` takes its place until there is room to be made."""
         item = self.items[self.start]
@@ -39,9 +37,6 @@ class Window(Generic[T]):
             del self.items[: self.start]
             self.start = 0
         return item
-
-    def first(self) -> T:
-        return self.items[self.start]
 
     def from_index(self, index: int) -> Iterator[T]:
         """The items from an absolute index on; the window must not change meanwhile."""

@@ -1,10 +1,13 @@
-"""A WebSocket connection over plain ASGI send and receive: for any server that has nothing better to offer."""
+"""A WebSocket connection over plain ASGI send and receive: for any server that has nothing better to offer.
+
+What ASGI cannot say stays the server's: it answers pings, and it closes on broken frames and invalid UTF-8 by itself.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Final
+from typing import Final, NamedTuple
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -12,17 +15,23 @@ from swarmwire_protocol.errors import CloseCode, ErrorCode, SwarmwireError
 
 from ..core.hub import Hub
 from ..core.ports import Peer
+from .frames import short_reason
 
 __all__ = ["AsgiConnection"]
+
+
+class _Text(NamedTuple):
+    text: str
+    size: int
 
 
 class _AsgiFramer:
     """ASGI takes messages one by one, so a block is a list of them."""
 
-    def join(self, payloads: list[bytes]) -> list[str]:
-        return [payload.decode() for payload in payloads]
+    def join(self, payloads: list[bytes]) -> list[_Text]:
+        return [_Text(payload.decode(), len(payload)) for payload in payloads]
 
-    def merge(self, blocks: list[list[str]]) -> list[str]:
+    def merge(self, blocks: list[list[_Text]]) -> list[_Text]:
         return [text for block in blocks for text in block]
 
 
@@ -38,7 +47,7 @@ class AsgiConnection:
         self._websocket = websocket
         self._high = hub.limits.outbox_bytes
         self._limit = hub.limits.max_hello_bytes
-        self._waiting: deque[str] = deque()
+        self._waiting: deque[_Text] = deque()
         self._bytes = 0
         self._blocked = False
         self._has_work = asyncio.Event()
@@ -103,8 +112,8 @@ class AsgiConnection:
             return  # the client is gone; what waits is in the log
 
     def _take(self) -> str:
-        text = self._waiting.popleft()
-        self._bytes -= len(text)
+        text, size = self._waiting.popleft()
+        self._bytes -= size
         if self._blocked and self._bytes < self._high // 2:
             self._blocked = False
             self.session.resumed()
@@ -117,11 +126,11 @@ class AsgiConnection:
 
     # ---- the sink
 
-    def write(self, block: list[str]) -> None:
+    def write(self, block: list[_Text]) -> None:
         if self._closed is not None:
             return
         self._waiting.extend(block)
-        self._bytes += sum(map(len, block))
+        self._bytes += sum(text.size for text in block)
         self._has_work.set()
         if not self._blocked and self._bytes > self._high:
             self._blocked = True
@@ -141,7 +150,7 @@ class AsgiConnection:
 
     def close(self, code: int, reason: str, timeout: float) -> None:
         if self._closed is None:
-            self._closed = (code, reason)
+            self._closed = (code, short_reason(reason))
             self._has_work.set()
             self._may_read.set()
             self._timer = asyncio.get_running_loop().call_later(timeout, self._cut)

@@ -1,7 +1,7 @@
 """A WebSocket connection without ASGI behind it: bytes straight between the socket and the session.
 
-The common frame (text, masked, in one piece) is read here by hand. Everything else, and everything that is wrong,
-is left to the sans-I/O parser of `websockets`, which is made when it is needed and dropped when it is idle.
+The common frame (text, masked, in one piece) goes through one short loop. Every other frame is judged by its header
+first, so that what is wrong or too large is refused before it is read, and is looked at once it is whole.
 """
 
 from __future__ import annotations
@@ -10,15 +10,13 @@ import asyncio
 from typing import Any, Final
 
 from websockets.exceptions import ProtocolError
-from websockets.frames import Frame, Opcode
-from websockets.protocol import State
-from websockets.server import ServerProtocol
+from websockets.frames import Close
 
 from swarmwire_protocol.errors import CloseCode, ErrorCode, SwarmwireError
 
 from ..core.hub import Hub
 from ..core.ports import Peer
-from .frames import FRAMER
+from .frames import FRAMER, MAX_CONTROL, close_frame, pong_frame
 
 try:
     from websockets.speedups import apply_mask
@@ -27,8 +25,22 @@ except ImportError:  # a build of websockets without its C part
 
 __all__ = ["FastConnection"]
 
-_TEXT: Final = 0x81
+_FIN: Final = 0x80
+_RESERVED: Final = 0x70
+_OPCODE: Final = 0x0F
 _MASKED: Final = 0x80
+
+_CONTINUATION: Final = 0x0
+_BINARY: Final = 0x2
+_CLOSE: Final = 0x8
+_PING: Final = 0x9
+_OPCODES: Final = frozenset((_CONTINUATION, 0x1, _BINARY, _CLOSE, _PING, 0xA))
+
+_LARGE: Final = 64 * 1024
+"""Bytes that are a turn of their own."""
+
+_TEXT: Final = _FIN | 0x1
+_CLOSE_FRAME: Final = _FIN | _CLOSE
 
 
 class FastConnection(asyncio.Protocol):
@@ -39,13 +51,14 @@ class FastConnection(asyncio.Protocol):
     """
 
     __slots__ = (
+        "_binary",
         "_closing",
         "_connections",
         "_fragments",
         "_limit",
-        "_parser",
         "_reading_paused",
         "_rest",
+        "_skip",
         "_timer",
         "_transport",
         "_wanted",
@@ -59,10 +72,11 @@ class FastConnection(asyncio.Protocol):
         self._transport = transport
         self._connections = connections
         self._limit = hub.limits.max_hello_bytes
-        self._rest = bytearray()
+        self._rest = bytearray()  # the beginning of a frame, to be looked at when `_wanted` bytes are there
         self._wanted = 0
-        self._parser: ServerProtocol | None = None
-        self._fragments: list[bytes] = []
+        self._skip = 0  # bytes to come of a frame that nobody reads
+        self._fragments: bytearray | None = None
+        self._binary = False
         self._closing = False
         self._reading_paused = False
         self._timer: asyncio.TimerHandle | None = None
@@ -83,6 +97,8 @@ class FastConnection(asyncio.Protocol):
         self.session.lost()
 
     def eof_received(self) -> bool | None:
+        """The client says nothing more: what was decided is still answered, then the socket closes."""
+        self.session.lost()
         return None
 
     def pause_writing(self) -> None:
@@ -92,9 +108,10 @@ class FastConnection(asyncio.Protocol):
         self.session.resumed()
 
     def data_received(self, data: bytes) -> None:
-        if self._parser is not None:
-            self._parse_slowly(data)
-            return
+        if self._skip:
+            skipped = min(self._skip, len(data))
+            self._skip -= skipped
+            data = data[skipped:]
         if self._rest:
             self._rest += data
             if len(self._rest) < self._wanted:
@@ -102,116 +119,119 @@ class FastConnection(asyncio.Protocol):
             data = bytes(self._rest)
             self._rest.clear()
         self._parse(data)
+        if len(data) >= _LARGE:
+            # A loop may hand over many such reads in one turn, and what a turn publishes is written in one go.
+            self.session.hub.delivery.flush()
 
     def shutdown(self) -> None:
         """The server is going down (uvicorn calls this)."""
         self.session.close(CloseCode.RESTART, "The broker is shutting down.")
 
-    # ---- the common frame
+    # ---- frame by frame
 
     def _parse(self, data: bytes) -> None:
         position, end = 0, len(data)
+        self._wanted = 2
         while end - position >= 2:
-            size = data[position + 1]
-            if data[position] != _TEXT or size < _MASKED:
-                self._parser = self._make_parser()
-                self._parse_slowly(data[position:])
-                return
+            head, size = data[position], data[position + 1]
+            masked = size >= _MASKED
+            start = position + (6 if masked else 2)
             size &= 0x7F
-            start = position + 6
-            if size > 125:
+            if size > MAX_CONTROL:
                 width = 2 if size == 126 else 8
                 start += width
                 if start > end:
                     self._wanted = start - position
                     break
                 size = int.from_bytes(data[position + 2 : position + 2 + width], "big")
-            if size > self._limit:
-                self._too_large()
-                return
+            if head != _TEXT or not masked or size > self._limit or self._fragments is not None:
+                self._judge(head, masked, size)
             stop = start + size
+            if self._closing and (head != _CLOSE_FRAME or size > MAX_CONTROL):
+                position = stop
+                continue
             if stop > end:
                 self._wanted = stop - position
                 break
-            self._message(apply_mask(data[start:stop], data[start - 4 : start]))
-            if self._closing:
-                if stop < end and self._parser is not None:
-                    self._parse_slowly(data[stop:])
-                return
+            payload = apply_mask(data[start:stop], data[start - 4 : start])
+            if head == _TEXT:
+                self._message(payload)
+            else:
+                self._frame(head, payload)
             position = stop
-        else:
-            self._wanted = 2
-        if position < end:
+        if position > end:
+            self._skip = position - end
+        elif position < end:
             self._rest += data[position:] if position else data
+
+    def _judge(self, head: int, masked: bool, size: int) -> None:
+        """Refuse a frame that its header shows to be wrong."""
+        opcode = head & _OPCODE
+        is_control = opcode >= _CLOSE
+        begun = self._fragments is not None
+        if (
+            not masked
+            or head & _RESERVED
+            or opcode not in _OPCODES
+            or (is_control and (size > MAX_CONTROL or not head & _FIN))
+            or (not is_control and begun != (opcode == _CONTINUATION))
+        ):
+            self._broken("Expected frames as RFC 6455 has them.", CloseCode.PROTOCOL_ERROR)
+        elif not is_control and size + len(self._fragments or b"") > self._limit:
+            error = SwarmwireError(ErrorCode.MESSAGE_TOO_LARGE, f"A message has at most {self._limit} bytes here.")
+            self.session.fail(error, CloseCode.TOO_BIG)
+
+    def _broken(self, sentence: str, code: CloseCode) -> None:
+        self.session.fail(SwarmwireError(ErrorCode.INVALID_MESSAGE, sentence), code)
 
     def _message(self, payload: bytes) -> None:
         if not payload.isascii():
             try:
                 payload.decode()
             except UnicodeDecodeError:
-                error = SwarmwireError(ErrorCode.INVALID_MESSAGE, "Expected text in valid UTF-8.")
-                self.session.fail(error, CloseCode.INVALID_DATA)
+                self._broken("Expected text in valid UTF-8.", CloseCode.INVALID_DATA)
                 return
         self.session.receive(payload)
 
-    def _too_large(self) -> None:
-        error = SwarmwireError(ErrorCode.MESSAGE_TOO_LARGE, f"A message has at most {self._limit} bytes here.")
-        self.session.fail(error, CloseCode.TOO_BIG)
+    def _frame(self, head: int, payload: bytes) -> None:
+        """Take a frame that is not a whole text; its header was found to be right."""
+        match head & _OPCODE:
+            case 0x8:
+                self._close_received(payload)
+            case 0x9 if self.buffered() <= self.session.hub.limits.outbox_bytes:
+                self.session.heard = True
+                self.write(pong_frame(payload))
+            case 0x9 | 0xA:  # a client that does not read gets no more pongs than its socket takes
+                self.session.heard = True
+            case opcode:
+                self._fragment(opcode, payload, bool(head & _FIN))
 
-    # ---- everything else
+    def _fragment(self, opcode: int, payload: bytes, is_last: bool) -> None:
+        if self._fragments is None:
+            self._fragments = bytearray()
+            self._binary = opcode == _BINARY
+        self._fragments += payload
+        if is_last:
+            message, self._fragments = bytes(self._fragments), None
+            if self._binary:
+                self.session.malformed("Expected a text message, got a binary one.", len(message))
+            else:
+                self._message(message)
 
-    def _make_parser(self) -> ServerProtocol:
-        return ServerProtocol(state=State.OPEN, max_size=self._limit)
-
-    def adopt(self, parser: ServerProtocol, fragments: list[bytes]) -> None:
-        """Go on with a parser that has begun a frame or a message already."""
-        self._parser = parser
-        self._fragments = fragments
-
-    def _parse_slowly(self, data: bytes) -> None:
-        parser = self._parser
-        assert parser is not None
-        parser.max_message_size = self._limit
-        parser.receive_data(data)
-        for event in parser.events_received():
-            assert isinstance(event, Frame)
-            self._frame(event)
-        if parser.parser_exc is not None and not self._closing:
-            self._broken(parser)
-            return
-        output = b"".join(parser.data_to_send())
-        if output and not self._transport.is_closing():
-            self.write(output)
-        if parser.close_rcvd is not None:
-            self.session.lost()
-            self._transport.close()
-        elif not self._closing and not parser.reader.buffer and parser.current_size is None and not self._fragments:
-            self._parser = None
-
-    def _frame(self, frame: Frame) -> None:
-        if self._closing:
-            return
-        if frame.opcode is Opcode.TEXT or (frame.opcode is Opcode.CONT and self._fragments):
-            self._fragments.append(bytes(frame.data))
-            if frame.fin:
-                fragments, self._fragments = self._fragments, []
-                self._message(b"".join(fragments))
-        elif frame.opcode is Opcode.BINARY:
-            self.session.malformed("Expected a text message, got a binary one.", len(frame.data))
-        elif frame.opcode in (Opcode.PING, Opcode.PONG):
-            self.session.heard = True
-
-    def _broken(self, parser: ServerProtocol) -> None:
-        code = parser.close_sent.code if parser.close_sent is not None else CloseCode.PROTOCOL_ERROR
-        self._parser = None
-        if code == CloseCode.TOO_BIG:
-            self._too_large()
-        elif code == CloseCode.INVALID_DATA:
-            error = SwarmwireError(ErrorCode.INVALID_MESSAGE, "Expected text in valid UTF-8.")
-            self.session.fail(error, CloseCode.INVALID_DATA)
-        else:
-            error = SwarmwireError(ErrorCode.INVALID_MESSAGE, "Expected frames as RFC 6455 has them.")
-            self.session.fail(error, CloseCode.PROTOCOL_ERROR)
+    def _close_received(self, payload: bytes) -> None:
+        if not self._closing:
+            try:
+                Close.parse(payload)
+            except ProtocolError:
+                self._broken("Expected a close code of RFC 6455.", CloseCode.PROTOCOL_ERROR)
+                return
+            except UnicodeDecodeError:
+                self._broken("Expected a reason in valid UTF-8.", CloseCode.INVALID_DATA)
+                return
+            self._closing = True
+            self.session.lost()  # it writes what is decided already; after the close frame nothing may come
+            self.write(bytes((_CLOSE_FRAME, len(payload))) + payload)
+        self._transport.close()
 
     # ---- the sink
 
@@ -237,18 +257,11 @@ class FastConnection(asyncio.Protocol):
             return
         self._closing = True
         self._timer = asyncio.get_running_loop().call_later(timeout, self._give_up)
-        parser = self._parser
-        if parser is None or parser.state is not State.OPEN:
-            parser = self._parser = self._make_parser()
-        try:
-            parser.send_close(code, reason)
-        except ProtocolError:
-            parser.send_close(CloseCode.INTERNAL)
-        self.write(b"".join(parser.data_to_send()))
+        self.write(close_frame(code, reason))
         self.resume_reading()
         if self._rest:
             rest, self._rest = bytes(self._rest), bytearray()
-            self._parse_slowly(rest)
+            self._parse(rest)
 
     def _give_up(self) -> None:
         """The client neither closes nor reads."""

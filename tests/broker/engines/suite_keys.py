@@ -1,0 +1,104 @@
+"""Conformance: an append under a key happens once."""
+
+from __future__ import annotations
+
+from swarmwire_broker.core.settings import Limits
+from swarmwire_broker.engines.base import Outcome
+from swarmwire_protocol.errors import ErrorCode, SwarmwireError
+
+from .rig import Rig
+from .suite import EngineSuite
+
+__all__ = ["KeySuite"]
+
+DEDUPE_MS = 60_000
+
+
+def error_of(outcome: Outcome) -> SwarmwireError:
+    assert outcome.error is not None
+    assert outcome.seq == 0
+    return outcome.error
+
+
+class KeySuite(EngineSuite):
+    """Idempotency keys."""
+
+    async def test_a_repeated_key_is_a_duplicate_that_nobody_hears(self, rig: Rig) -> None:
+        first = await rig.append("a", b"1", key="k")
+        await rig.append("a")
+        again = await rig.append("a", b"2", key="k")
+        assert (first, again) == (Outcome(1), Outcome(1, duplicate=True))
+        assert [entry.seq for entry in rig.heard] == [1, 2]
+        assert await rig.seqs("a") == [1, 2]
+
+    async def test_a_repeat_that_is_sent_before_the_first_is_decided_is_a_duplicate_too(self, rig: Rig) -> None:
+        outcomes: list[Outcome] = []
+        rig.engine.append(rig.draft("a", key="k", done=outcomes.append))
+        rig.engine.append(rig.draft("a", key="k", done=outcomes.append))
+        await rig.append("b")
+        assert outcomes == [Outcome(1), Outcome(1, duplicate=True)]
+        assert [entry.topic for entry in rig.heard] == ["a", "b"]
+
+    async def test_the_same_key_on_another_topic_or_of_another_scope_is_another_key(self, rig: Rig) -> None:
+        outcomes = [
+            await rig.append("a", key="k"),
+            await rig.append("b", key="k"),
+            await rig.append("a", key="k", scope="bob"),
+        ]
+        assert outcomes == [Outcome(1), Outcome(2), Outcome(3)]
+
+    async def test_a_key_is_remembered_for_dedupe_ms_and_no_longer(self, rig: Rig) -> None:
+        await rig.append("a", key="k")
+        rig.clock.ms += DEDUPE_MS - 1
+        assert await rig.append("a", key="k") == Outcome(1, duplicate=True)
+        rig.clock.ms += 2
+        assert await rig.append("a", key="k") == Outcome(2)
+
+    async def test_a_clock_set_back_forgets_no_key(self, rig: Rig) -> None:
+        await rig.append("a", key="k1")
+        rig.clock.ms -= 2 * DEDUPE_MS
+        await rig.append("a", key="k2")
+        rig.clock.ms += DEDUPE_MS - 1
+        assert await rig.append("a", key="k1") == Outcome(1, duplicate=True)
+        assert await rig.append("a", key="k2") == Outcome(2, duplicate=True)
+
+    async def test_a_key_outlives_the_event_it_named(self) -> None:
+        async with self.rigged(Limits(log_events=2)) as rig:
+            await rig.append("a", key="k")
+            await rig.publish("b", "b", "b")
+            assert rig.engine.oldest > 1
+            assert await rig.append("a", key="k") == Outcome(1, duplicate=True)
+
+    async def test_dedupe_ms_0_remembers_nothing(self) -> None:
+        async with self.rigged(Limits(dedupe_ms=0)) as rig:
+            assert [(await rig.append("a", key="k")).seq for _ in range(3)] == [1, 2, 3]
+
+    async def test_a_full_table_of_keys_refuses_until_one_is_forgotten(self) -> None:
+        async with self.rigged(Limits(dedupe_keys=2)) as rig:
+            await rig.append("a", key="k1")
+            rig.clock.ms += 1_000
+            await rig.append("a", key="k2")
+            error = error_of(await rig.append("a", key="k3"))
+            assert (error.code, error.field, error.retry_after_ms) == (ErrorCode.UNAVAILABLE, "key", DEDUPE_MS - 1_000)
+            assert await rig.append("a", key="k1") == Outcome(1, duplicate=True)
+            assert await rig.append("a") == Outcome(3)
+            rig.clock.ms += error.retry_after_ms or 0
+            assert await rig.append("a", key="k3") == Outcome(4)
+
+    async def test_a_scope_over_its_quota_is_refused_and_the_others_are_not(self) -> None:
+        async with self.rigged(Limits(dedupe_keys_per_subject=1)) as rig:
+            await rig.append("a", key="k", scope="bob")
+            rig.clock.ms += 30_000
+            await rig.append("a", key="k1")
+            error = error_of(await rig.append("a", key="k2"))
+            assert (error.code, error.field, error.retry_after_ms) == (ErrorCode.UNAVAILABLE, "key", DEDUPE_MS)
+            assert await rig.append("a", key="k", scope="carol") == Outcome(3)
+            rig.clock.ms += error.retry_after_ms or 0
+            assert await rig.append("a", key="k2") == Outcome(4)
+
+    async def test_a_refused_append_is_neither_heard_nor_logged(self) -> None:
+        async with self.rigged(Limits(dedupe_keys=0)) as rig:
+            error = error_of(await rig.append("a", key="k"))
+            assert error.retry_after_ms is not None
+            assert error.retry_after_ms >= 1
+            assert (rig.heard, rig.engine.head) == ([], 0)

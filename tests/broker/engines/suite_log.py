@@ -1,0 +1,145 @@
+"""Conformance: places, payloads, the listener, and what the log lets go."""
+
+from __future__ import annotations
+
+import asyncio
+
+from swarmwire_broker.core.settings import Limits
+from swarmwire_broker.engines.base import Outcome, PageLimit
+from swarmwire_broker.engines.matcher import Matcher
+from swarmwire_protocol.codec import decode_from_broker
+from swarmwire_protocol.messages import Event
+
+from .rig import Rig
+from .suite import EngineSuite
+
+__all__ = ["LogSuite"]
+
+
+class LogSuite(EngineSuite):
+    """The log and its listener."""
+
+    async def test_a_new_log_is_empty(self, rig: Rig) -> None:
+        assert (rig.engine.head, rig.engine.oldest, rig.engine.latest_floor) == (0, 1, 0)
+        assert await rig.seqs("#") == []
+        assert await rig.snapshot("#") == []
+        assert await rig.engine.find_last(Matcher(["#"]), 5) == 0
+        assert await rig.engine.find_since(0) == 0
+
+    async def test_durability_is_one_of_the_three_promises(self, rig: Rig) -> None:
+        assert rig.engine.durability in ("accepted", "stored", "stored_lazily")
+
+    async def test_two_logs_have_two_epochs(self, rig: Rig) -> None:
+        async with self.rigged() as other:
+            assert rig.engine.epoch != other.engine.epoch
+
+    async def test_closing_twice_is_harmless(self, rig: Rig) -> None:
+        await rig.append("a")
+        await rig.engine.close()
+        await rig.engine.close()
+
+    async def test_seq_rises_from_1_without_holes(self, rig: Rig) -> None:
+        assert [(await rig.append(topic)).seq for topic in ("a", "b", "a", "$sys.x")] == [1, 2, 3, 4]
+        assert (rig.engine.head, rig.engine.oldest) == (4, 1)
+
+    async def test_the_listener_hears_an_event_before_its_publisher_does(self, rig: Rig) -> None:
+        story: list[tuple[str, int]] = []
+        finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        rig.engine.listener = lambda entry: story.append(("heard", entry.seq))
+
+        def done(outcome: Outcome) -> None:
+            story.append(("done", outcome.seq))
+            if outcome.seq == 50:
+                finished.set_result(None)
+
+        for number in range(50):
+            rig.engine.append(rig.draft(f"t{number % 7}", done=done))
+        await finished
+        assert [seq for what, seq in story if what == "heard"] == list(range(1, 51))
+        assert [seq for what, seq in story if what == "done"] == list(range(1, 51))
+        assert all(story.index(("heard", seq)) < story.index(("done", seq)) for seq in range(1, 51))
+
+    async def test_an_event_is_at_the_head_when_the_listener_hears_of_it(self, rig: Rig) -> None:
+        heads: list[tuple[int, int]] = []
+        rig.engine.listener = lambda entry: heads.append((entry.seq, rig.engine.head))
+        await rig.publish("a", "b", "c")
+        assert all(head >= seq for seq, head in heads)
+        assert len(heads) == 3
+
+    async def test_nobody_has_to_ask_for_the_outcome(self, rig: Rig) -> None:
+        rig.engine.append(rig.draft("a"))
+        await rig.append("b")
+        assert [entry.topic for entry in rig.heard] == ["a", "b"]
+
+    async def test_the_payload_is_the_event_message(self, rig: Rig) -> None:
+        await rig.append("agent.ü", b'{"x":[1,null]}')
+        (entry,) = rig.heard
+        message = decode_from_broker(entry.payload)
+        assert isinstance(message, Event)
+        assert (message.topic, message.seq, message.ts) == ("agent.ü", 1, rig.clock.ms)
+        assert (message.from_, bytes(message.data), message.clear) == ("alice", b'{"x":[1,null]}', False)
+        assert (entry.seq, entry.ts, entry.topic, entry.clear) == (1, rig.clock.ms, "agent.ü", False)
+
+    async def test_what_is_read_is_what_was_heard(self, rig: Rig) -> None:
+        rig.engine.append(rig.draft("a", b'"one"', hidden_from="instance-1"))
+        await rig.append("b", b"null", clear=True)
+        read = await rig.read_all(["#"])
+        parts = [(e.seq, e.ts, e.topic, e.payload, e.hidden_from, e.clear) for e in read]
+        assert parts == [(e.seq, e.ts, e.topic, e.payload, e.hidden_from, e.clear) for e in rig.heard]
+        assert [(e.hidden_from, e.clear) for e in read] == [("instance-1", False), (None, True)]
+
+    async def test_ts_never_falls_when_the_clock_is_set_back(self, rig: Rig) -> None:
+        start = rig.clock.ms
+        for ms in (start, start - 60_000, start - 1, start + 5):
+            rig.clock.ms = ms
+            await rig.append("a")
+        assert [entry.ts for entry in rig.heard] == [start, start, start, start + 5]
+
+    async def test_a_pattern_of_interest_may_come_and_go(self, rig: Rig) -> None:
+        rig.engine.interest("a.#", True)
+        await rig.append("a.b")
+        rig.engine.interest("a.#", False)
+        assert await rig.seqs("a.#") == [1]
+
+    # ---- eviction
+
+    async def test_the_log_holds_the_newest_events(self) -> None:
+        async with self.rigged(Limits(log_events=3)) as rig:
+            await rig.publish("a", "b", "c", "d", "e")
+            assert (rig.engine.oldest, rig.engine.head) == (3, 5)
+            assert await rig.seqs("#") == [3, 4, 5]
+            assert await rig.seqs("a") == []
+            assert (await rig.page(["#"], 0, PageLimit(1, 1_000, 1))).upto == 3
+
+    async def test_a_log_of_0_events_delivers_and_holds_nothing(self) -> None:
+        async with self.rigged(Limits(log_events=0)) as rig:
+            await rig.publish("a", "b")
+            assert [entry.seq for entry in rig.heard] == [1, 2]
+            assert (rig.engine.oldest, rig.engine.head) == (3, 2)
+            assert await rig.seqs("#") == []
+
+    async def test_the_log_holds_no_more_bytes_than_allowed(self) -> None:
+        async with self.rigged(Limits(log_events=None, log_bytes=10_000)) as rig:
+            for _ in range(30):
+                await rig.append("a", b"1" * 1_000)
+                assert sum(len(entry.payload) for entry in rig.held) <= 10_000
+            assert len(rig.held) >= 5
+            assert await rig.seqs("a") == [entry.seq for entry in rig.held]
+
+    async def test_the_log_holds_nothing_older_than_allowed(self) -> None:
+        async with self.rigged(Limits(log_age_ms=1_000)) as rig:
+            for _ in range(5):
+                await rig.append("a")
+                rig.clock.ms += 400
+            assert await rig.seqs("a") == [4, 5]
+            assert rig.engine.oldest == 4
+            rig.clock.ms += 10_000
+            assert await rig.seqs("a") == []
+            assert (rig.engine.oldest, rig.engine.head) == (6, 5)
+
+    async def test_what_is_too_old_makes_room_though_nobody_reads(self) -> None:
+        async with self.rigged(Limits(log_events=None, log_bytes=None, log_age_ms=1_000)) as rig:
+            await rig.publish("a", "a")
+            rig.clock.ms += 5_000
+            await rig.publish("a")
+            assert rig.engine.oldest == 3
