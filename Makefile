@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help run test check format test-docker clean
+.PHONY: help run test check format test-docker bench clean
 
 help:            ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -32,6 +32,9 @@ format: $(READY) ## rewrite the code as `make check` wants it
 
 test-docker:     ## build the image and the compose project, publish through them and read back (needs Docker)
 	tests/docker/run
+
+bench: $(READY)  ## measure Swarmwire beside its peers (QUICK=1: two minutes; SKIP=a,b: without these; ONLY=a,b: just these)
+	$(BIN)/python -m benchmarks.runner $(if $(QUICK),--quick) $(if $(SKIP),--skip $(SKIP)) $(if $(ONLY),--only $(ONLY))
 
 clean:           ## remove what these commands made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

@@ -45,7 +45,6 @@ class Outbox:
     """
 
     __slots__ = (
-        "last_joined",
         "_matcher",
         "blocked",
         "client_id",
@@ -56,6 +55,7 @@ class Outbox:
         "draining",
         "full",
         "instance",
+        "last_joined",
         "live",
         "lost",
         "members",

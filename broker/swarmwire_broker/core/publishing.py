@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from swarmwire_protocol.codec import check_data, encode_event, event_head, event_origin
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 from swarmwire_protocol.messages import Publish
-from swarmwire_protocol.topics import check_topic
+from swarmwire_protocol.topics import check_topic, is_reserved
 
 from ..engines.base import Draft, Outcome
 from .hooks import Hooks, Offered
@@ -43,8 +43,9 @@ class Publishing:
         head = self._heads.get(topic)
         if head is None:
             head = self._learn(topic)
-        if not author.grants.may_publish(topic):
-            raise SwarmwireError(ErrorCode.PERMISSION_DENIED, "You may not publish on this topic.", field="topic")
+        # Topics of the broker's own are never learned, so with a grant for all there is nothing left to ask.
+        if not author.grants.publishes_all and not author.grants.may_publish(topic):
+            raise _denied()
         if message.headers is not None or message.key is not None or message.ephemeral or message.clear:
             self._check_extras(message)
         data = check_data(message.data)
@@ -78,7 +79,7 @@ class Publishing:
         """
         self._learn(message.topic)
         if not author.grants.may_publish(message.topic):
-            raise SwarmwireError(ErrorCode.PERMISSION_DENIED, "You may not publish on this topic.", field="topic")
+            raise _denied()
         self._check_extras(message)
         data = check_data(message.data)
         await self._hooks.run(Offered(message.topic, data, author.sender, message.headers))
@@ -91,6 +92,8 @@ class Publishing:
             check_topic(topic)
         except SwarmwireError as error:
             raise SwarmwireError(error.code, error.message, field="topic") from None
+        if is_reserved(topic):
+            raise _denied()
         if len(self._heads) >= self._delivery.limits.router_cache_topics:
             self._heads.clear()
         head = self._heads[topic] = event_head(topic)
@@ -106,12 +109,12 @@ class Publishing:
             if not message.key:
                 raise _invalid("Expected a key of at least one byte.", "key")
             if len(message.key.encode()) > limits.max_key_bytes:
-                raise _over(f"A key has at most {limits.max_key_bytes} bytes.", "key")
+                raise _invalid(f"A key has at most {limits.max_key_bytes} bytes.", "key")
         if message.headers:
             if len(message.headers) > limits.max_headers:
-                raise _over(f"A publish has at most {limits.max_headers} headers.", "headers")
+                raise _invalid(f"A publish has at most {limits.max_headers} headers.", "headers")
             if sum(len(k.encode()) + len(v.encode()) for k, v in message.headers.items()) > limits.max_headers_bytes:
-                raise _over(f"Headers have at most {limits.max_headers_bytes} bytes together.", "headers")
+                raise _invalid(f"Headers have at most {limits.max_headers_bytes} bytes together.", "headers")
 
     def _check_rate(self, author: Author, topic: str) -> None:
         assert author.rates is not None
@@ -125,9 +128,10 @@ class Publishing:
             )
 
 
+def _denied() -> SwarmwireError:
+    return SwarmwireError(ErrorCode.PERMISSION_DENIED, "You may not publish on this topic.", field="topic")
+
+
 def _invalid(sentence: str, field: str) -> SwarmwireError:
     return SwarmwireError(ErrorCode.INVALID_MESSAGE, sentence, field=field)
 
-
-def _over(sentence: str, field: str) -> SwarmwireError:
-    return SwarmwireError(ErrorCode.LIMIT_EXCEEDED, sentence, field=field)

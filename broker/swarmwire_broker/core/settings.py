@@ -44,11 +44,11 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     max_hello_bytes: _Positive = 64 * KIB
     """The same before the welcome."""
     max_headers: _Count = 32
-    """Headers of one publish; more is LIMIT_EXCEEDED."""
+    """Headers of one publish; more is INVALID_MESSAGE."""
     max_headers_bytes: _Count = 8 * KIB
-    """Names and values of the headers of one publish together; more is LIMIT_EXCEEDED."""
+    """Names and values of the headers of one publish together; more is INVALID_MESSAGE."""
     max_key_bytes: _Count = 256
-    """An idempotency key; a longer one is LIMIT_EXCEEDED."""
+    """An idempotency key; a longer one is INVALID_MESSAGE."""
     max_malformed: _Count = 100
     """Malformed messages a connection may send at once (one more each second); then 1008."""
 
@@ -58,7 +58,7 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     max_replays: _Positive = 4
     """Replays of one connection that run at once; the others wait their turn."""
     max_queue_size: _Count = 100_000
-    """The largest `queue_size` of a subscription in mode drop_oldest; more is LIMIT_EXCEEDED."""
+    """The largest `queue_size` of a subscription in mode drop_oldest; more is INVALID_MESSAGE."""
     queue_size: _Count = 1_000
     """Events a subscription in mode drop_oldest queues when it does not say."""
 

@@ -116,7 +116,7 @@ class Subscriptions:
             raise _invalid("Expected all, drop_oldest, disconnect or {conflate_ms: n}.", "mode")
         if wanted.queue_size is not None and wanted.queue_size > limits.max_queue_size:
             raise SwarmwireError(
-                ErrorCode.LIMIT_EXCEEDED, f"A queue holds at most {limits.max_queue_size} events.", field="queue_size"
+                ErrorCode.INVALID_MESSAGE, f"A queue holds at most {limits.max_queue_size} events.", field="queue_size"
             )
 
     def _check_start(self, start: str | StartAt) -> None:

@@ -1,6 +1,7 @@
 """A WebSocket connection over plain ASGI send and receive: for any server that has nothing better to offer.
 
-What ASGI cannot say stays the server's: it answers pings, and it closes on broken frames and invalid UTF-8 by itself.
+What ASGI cannot say stays the server's: it answers pings and closes, it closes on broken frames and invalid UTF-8
+without our `error` and `bye`, and the socket of a client that never reads is its own to cut; the session is gone.
 """
 
 from __future__ import annotations

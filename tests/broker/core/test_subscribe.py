@@ -42,7 +42,7 @@ def test_if_none_is_accepted_the_answer_is_the_first_error_with_all_results(worl
         ({"pattern": "a", "sub": ""}, "INVALID_MESSAGE", "sub"),
         ({"pattern": "a", "sub": "ü" * 257}, "INVALID_MESSAGE", "sub"),
         ({"pattern": "a", "mode": "slow"}, "INVALID_MESSAGE", "mode"),
-        ({"pattern": "a", "mode": "drop_oldest", "queue_size": 100_001}, "LIMIT_EXCEEDED", "queue_size"),
+        ({"pattern": "a", "mode": "drop_oldest", "queue_size": 100_001}, "INVALID_MESSAGE", "queue_size"),
         ({"pattern": "a", "from": "yesterday"}, "INVALID_MESSAGE", "from"),
         ({"pattern": "a", "from": {}}, "INVALID_MESSAGE", "from"),
         ({"pattern": "a", "from": {"last": 1, "since_ms": 2}}, "INVALID_MESSAGE", "from"),

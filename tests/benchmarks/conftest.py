@@ -1,0 +1,46 @@
+"""The bench is no installed package: its tests find it beside the tests. What they need is compiled once."""
+
+import asyncio
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from benchmarks.runner.installs import Compile
+from benchmarks.runner.places import BENCHMARKS
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Compile], Path]:
+    """Compiles a program of the bench, warnings being errors; once for all tests."""
+    if shutil.which("cc") is None:
+        pytest.skip("there is no C compiler")
+    folder = tmp_path_factory.mktemp("programs")
+
+    def program(wanted: Compile) -> Path:
+        target = folder / wanted.program
+        if not target.exists():
+            sources = [str(BENCHMARKS / source) for source in wanted.sources]
+            flags = ("-O2", "-Wall", "-Wextra", "-Werror")
+            subprocess.run(["cc", *flags, "-o", str(target), *sources, "-lm"], check=True)
+        return target
+
+    return program
+
+
+async def figures_of(*command: str) -> dict[str, float | None]:
+    """What the load generator says of one run."""
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(30):
+        output, errors = await process.communicate()
+    assert process.returncode == 0, errors.decode()
+    figures: dict[str, float | None] = json.loads(output)
+    return figures
