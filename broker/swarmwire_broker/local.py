@@ -73,7 +73,6 @@ class LocalClient:
         headers: dict[str, str] | None = None,
         ephemeral: bool = False,
         clear: bool = False,
-        **_: Any,
     ) -> int | None:
         """Publish; returns when it is decided, with the event's `seq` (None: ephemeral).
 
@@ -90,7 +89,7 @@ class LocalClient:
         raw = msgspec.Raw(orjson.dumps(data))
         message = Publish(topic=topic, data=raw, key=key, headers=headers, ephemeral=ephemeral, clear=clear)
         publishing = self._hub.publishing
-        if publishing.hooked(topic):
+        if publishing.is_hooked(topic):
             await publishing.ask_hooks(message, author)
         decided: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
@@ -113,7 +112,6 @@ class LocalClient:
         conflate_ms: int | None = None,
         queue_size: int | None = None,
         gaps: bool = False,
-        **_: Any,
     ) -> LocalSubscription:
         """An async iterator of events; with `gaps` it yields `Gap` records in their place too.
 

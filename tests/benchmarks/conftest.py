@@ -5,7 +5,8 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from asyncio.subprocess import PIPE
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -34,13 +35,16 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Compile], Pa
     return program
 
 
-async def figures_of(*command: str) -> dict[str, float | None]:
-    """What the load generator says of one run."""
-    process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-    )
-    async with asyncio.timeout(30):
-        output, errors = await process.communicate()
-    assert process.returncode == 0, errors.decode()
-    figures: dict[str, float | None] = json.loads(output)
-    return figures
+@pytest.fixture
+def figures_of() -> Callable[..., Awaitable[dict[str, float | None]]]:
+    """Runs the load generator and returns what it says."""
+
+    async def run(*command: str) -> dict[str, float | None]:
+        process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
+        async with asyncio.timeout(30):
+            output, errors = await process.communicate()
+        assert process.returncode == 0, errors.decode()
+        figures: dict[str, float | None] = json.loads(output)
+        return figures
+
+    return run

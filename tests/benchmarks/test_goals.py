@@ -32,7 +32,10 @@ def test_one_bad_round_does_not_decide() -> None:
 
 def test_a_goal_may_ask_for_more_instead_of_less() -> None:
     def reached(rate: float) -> bool | None:
-        runs: Rounds = {("idle", "swarmwire"): [{"connect_rate": rate}], ("idle", "mosquitto"): [{"connect_rate": 100.0}]}
+        runs: Rounds = {
+            ("idle", "swarmwire"): [{"connect_rate": rate}],
+            ("idle", "mosquitto"): [{"connect_rate": 100.0}],
+        }
         return verdicts(runs)["connections a second against mosquitto"].reached
 
     assert (reached(60.0), reached(59.0)) == (True, False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.runner.topicmatch import PATTERNS, Holder, patterns, topics
+
 from swarmwire_broker.core.router import Router
 from swarmwire_protocol.topics import matches
 

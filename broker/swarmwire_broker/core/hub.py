@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from swarmwire_protocol.codec import encode, encode_event, event_head
-from swarmwire_protocol.errors import CloseCode, ErrorCode, SwarmwireError
+from swarmwire_protocol.errors import ERRORS, CloseCode, ErrorCode, SwarmwireError
 from swarmwire_protocol.messages import Permissions, ServerInfo
 
 from ..engines.base import Engine
@@ -86,7 +86,7 @@ class Hub:
         self._slices[len(self.sessions) % _SLICES].add(session)
         if refused is not None:
             self.stats.refused_connections += 1
-            session.close(CloseCode.TRY_LATER, refused.message, refused)
+            session.close(ERRORS[refused.code].close or CloseCode.TRY_LATER, refused.message, refused)
             return session
         self._start_beating()
         self.signals.emit("connection", {"client_id": session.client_id, "transport": peer.transport})

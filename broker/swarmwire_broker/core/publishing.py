@@ -67,9 +67,13 @@ class Publishing:
         if "publish" in self._signals:
             self._signals.emit("publish", {"topic": topic, "data": data, "sender": author.sender})
 
-    def hooked(self, topic: str) -> bool:
+    @property
+    def has_hooks(self) -> bool:
+        return bool(self._hooks)
+
+    def is_hooked(self, topic: str) -> bool:
         """Whether a hook wants to see publishes on this topic first."""
-        return bool(self._hooks) and self._hooks.concern(topic)
+        return self._hooks.concern(topic)
 
     async def ask_hooks(self, message: Publish, author: Author) -> None:
         """Let the hooks refuse a publish that is otherwise in order.
@@ -134,4 +138,3 @@ def _denied() -> SwarmwireError:
 
 def _invalid(sentence: str, field: str) -> SwarmwireError:
     return SwarmwireError(ErrorCode.INVALID_MESSAGE, sentence, field=field)
-

@@ -11,16 +11,13 @@ import secrets
 from collections import deque
 from collections.abc import Coroutine
 from enum import Enum
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from swarmwire_protocol.codec import InvalidMessage, decode_from_client, encode
 from swarmwire_protocol.errors import CloseCode, ErrorCode, SwarmwireError
 from swarmwire_protocol.messages import (
-    Ack,
     Auth,
     Bye,
-    Call,
     Cancel,
     ClientInfo,
     ClientMessage,
@@ -29,22 +26,18 @@ from swarmwire_protocol.messages import (
     Ping,
     Pong,
     Position,
-    Publish,
     Reply,
     RequestId,
-    Subscribe,
-    SubscribeResult,
     Unsubscribe,
 )
-from swarmwire_protocol.messages import Subscription as Wanted
 
-from ..engines.base import Outcome
 from .identity import Author
 from .outbox import Outbox
 from .permissions import EVERYTHING
 from .ports import Peer, Sink, Timer
 from .rates import TokenBucket, retry_after_ms
-from .subscriptions import Start, Subscriptions, refusal
+from .requests import decide
+from .subscriptions import Subscriptions, refusal
 
 if TYPE_CHECKING:
     from .hub import Hub
@@ -60,8 +53,6 @@ _SILENT_BEATS: Final = 2
 
 _REASON_BYTES: Final = 120
 
-_Accepted: TypeAlias = list[tuple[Wanted, SubscribeResult]]
-
 
 class SessionState(Enum):
     """Where a session stands."""
@@ -76,6 +67,10 @@ class Session:
 
     The transport calls `receive` with each message (valid UTF-8), `malformed` for what is none, `fail` for what ends
     the connection, `paused` and `resumed` as the socket fills and drains, and `lost` once when it is gone.
+
+    Attributes:
+        pending: ids of requests that are still being decided; None until there is one.
+        heard: whether the client was heard of since the last heartbeat.
     """
 
     __slots__ = (
@@ -84,7 +79,6 @@ class Session:
         "_holds",
         "_inbox",
         "_malformed",
-        "_pending",
         "_silent",
         "_state",
         "_strikes",
@@ -96,6 +90,7 @@ class Session:
         "hub",
         "outbox",
         "peer",
+        "pending",
         "subscriptions",
     )
 
@@ -116,7 +111,7 @@ class Session:
         hub.states[self._state] += 1
         self._inbox: deque[bytes] | None = None
         self._holds = 0
-        self._pending: set[RequestId] | None = None
+        self.pending: set[RequestId] | None = None
         self._malformed: TokenBucket | None = None
         self._strikes = 0
         self._silent = 0
@@ -129,6 +124,11 @@ class Session:
     @property
     def state(self) -> SessionState:
         return self._state
+
+    @property
+    def is_welcome(self) -> bool:
+        """Whether the login is done and the end has not begun."""
+        return self._state is SessionState.AUTHENTICATED
 
     def _become(self, state: SessionState) -> None:
         log.debug("session %s: %s -> %s", self.client_id, self._state.value, state.value)
@@ -184,32 +184,11 @@ class Session:
                 return
             if self.author.rates is not None:
                 self._charge(message, len(raw))
-            self._decide(message)
+            decide(self, message)
         except InvalidMessage as error:
             self._wrong(error, len(raw))
         except Exception as error:
             self._failed(error, getattr(message, "id", None))
-
-    def _decide(self, message: ClientMessage) -> None:
-        match message:
-            case Publish():
-                self._publish(message)
-            case Ping():
-                self.outbox.send(Pong(ts=message.ts))
-            case Subscribe():
-                self._subscribe(message)
-            case Unsubscribe():
-                self._unsubscribe(message)
-            case Auth():
-                self._renew(message)
-            case Call():
-                self._call(message)
-            case Bye():
-                self.close(CloseCode.NORMAL, "", quiet=True)
-            case Hello():
-                raise SwarmwireError(ErrorCode.CONFLICT, "The version is agreed already; a hello comes once.")
-            case Pong() | Cancel() | Reply() | Error():
-                pass  # nothing is outstanding that they could answer
 
     def _failed(self, error: Exception, request_id: RequestId | None) -> None:
         if not isinstance(error, SwarmwireError):
@@ -342,134 +321,9 @@ class Session:
         else:
             self.watch_expiry()
 
-    def _renew(self, message: Auth) -> None:
-        self._check_unused(message.id)
-
-        async def renew() -> None:
-            try:
-                await self.hub.login.renew(self, message.token)
-            finally:
-                timer.cancel()
-            self.outbox.send(Ack(id=message.id))
-
-        def give_up() -> None:
-            self.refuse(SwarmwireError(ErrorCode.AUTHENTICATION_FAILED, "The login took too long."), message.id)
-            work.cancel()
-
-        work = self.work(renew(), message.id)
-        timer = self.hub.clock.call_later(self.hub.limits.auth_timeout_ms / 1000, give_up)
-
     def recheck(self) -> None:
         """The permissions have changed: end what is not allowed any more."""
         self.subscriptions.recheck(self.author.grants.may_subscribe)
-
-    # ---- publish
-
-    def _publish(self, message: Publish) -> None:
-        self._check_unused(message.id)
-        if self.hub.publishing.hooked(message.topic):
-            self.work(self._publish_hooked(message), message.id)
-        else:
-            self._append(message)
-
-    def _check_unused(self, request_id: RequestId | None) -> None:
-        if self._pending and request_id in self._pending:
-            raise SwarmwireError(ErrorCode.CONFLICT, "A request with this id is still being decided.", field="id")
-
-    async def _publish_hooked(self, message: Publish) -> None:
-        await self.hub.publishing.ask_hooks(message, self.author)
-        if self._state is SessionState.AUTHENTICATED:
-            self._append(message)
-
-    def _append(self, message: Publish) -> None:
-        request_id = message.id
-        if request_id is None:
-            done = self._published if message.key is not None else None
-            self.hub.publishing.publish(message, self.author, done)
-            return
-        if self._pending is None:
-            self._pending = set()
-        self._pending.add(request_id)
-        try:
-            self.hub.publishing.publish(message, self.author, partial(self._published, request_id=request_id))
-        except SwarmwireError:
-            self._pending.discard(request_id)
-            raise
-
-    def _published(self, outcome: Outcome, request_id: RequestId | None = None) -> None:
-        if outcome.duplicate:
-            self.hub.stats.duplicates += 1
-        if request_id is not None and self._pending is not None:
-            self._pending.discard(request_id)
-        if outcome.error is not None:
-            self.refuse(outcome.error, request_id)
-        elif request_id is not None:
-            self.outbox.send(Ack(id=request_id, seq=outcome.seq or None, duplicate=outcome.duplicate))
-
-    # ---- subscribe
-
-    def _subscribe(self, message: Subscribe) -> None:
-        self._check_unused(message.id)
-        if not message.subscriptions:
-            raise InvalidMessage("Expected at least one subscription.", field="subscriptions", request_id=message.id)
-        results = self.subscriptions.check(message.subscriptions, self.author.grants)
-        refused = [result.error for result in results if result.error is not None]
-        for error in refused:
-            self.hub.stats.error(error.code)
-        if len(refused) == len(results):
-            first = refused[0]
-            raise SwarmwireError(ErrorCode(first.code), first.message, field=first.field, details=results)
-        pairs = list(zip(message.subscriptions, results, strict=True))
-        accepted = [(wanted, result) for wanted, result in pairs if result.error is None]
-        if any(self.subscriptions.is_elsewhere(wanted) for wanted, _ in accepted):
-            self.work(self._begin_found(message.id, results, accepted), message.id)
-        else:
-            starts = [self.subscriptions.start_of(wanted, result.sub) for wanted, result in accepted]
-            self._begin(message.id, results, accepted, starts)
-
-    async def _begin_found(self, request_id: RequestId, results: list[SubscribeResult], accepted: _Accepted) -> None:
-        found = [
-            await self.subscriptions.find_start(wanted, result.sub) if self.subscriptions.is_elsewhere(wanted) else None
-            for wanted, result in accepted
-        ]
-        if self._state is SessionState.AUTHENTICATED:
-            # `now` is this moment, when all are found.
-            starts = [
-                start or self.subscriptions.start_of(wanted, result.sub)
-                for start, (wanted, result) in zip(found, accepted, strict=True)
-            ]
-            self._begin(request_id, results, accepted, starts)
-            self.recheck()  # the permissions may have changed meanwhile
-
-    def _begin(
-        self, request_id: RequestId, results: list[SubscribeResult], accepted: _Accepted, starts: list[Start]
-    ) -> None:
-        self.hub.delivery.end_turn()  # what came before these subscriptions is not for them
-        for (_, result), start in zip(accepted, starts, strict=True):
-            result.cursor = self.outbox.cursor(start.position)
-        self.outbox.send(Ack(id=request_id, results=results))
-        for (wanted, result), start in zip(accepted, starts, strict=True):
-            self.subscriptions.add(wanted, result.sub, start)
-            self.hub.tell_subscribed(self, wanted.pattern, result.sub)
-
-    def _unsubscribe(self, message: Unsubscribe) -> None:
-        self._check_unused(message.id)
-        patterns = {name: sub.pattern for name in message.subs if (sub := self.subscriptions.get(name)) is not None}
-        if not patterns:
-            raise SwarmwireError(ErrorCode.NOT_FOUND, "There is no subscription of this name.", field="subs[0]")
-        self.hub.delivery.end_turn()  # and after the ack none of their events comes
-        for name, pattern in patterns.items():
-            self.subscriptions.remove(name)
-            self.hub.tell_unsubscribed(self, pattern, name)
-        self.outbox.send(Ack(id=message.id))
-
-    # ---- call
-
-    def _call(self, message: Call) -> None:
-        self._check_unused(message.id)
-        if not self.author.grants.may_call(message.method):
-            raise SwarmwireError(ErrorCode.PERMISSION_DENIED, "You may not call this method.", field="method")
-        raise SwarmwireError(ErrorCode.METHOD_NOT_FOUND, field="method")
 
     # ---- the heartbeat
 

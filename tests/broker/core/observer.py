@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from swarmwire_broker.engines.base import Entry
@@ -61,6 +61,12 @@ class Observer:
         self.gone: list[Observed] = []
         self.asked: dict[Any, list[Message]] = {}
         self.dropped: dict[Any, list[str]] = {}
+        self._heads: defaultdict[tuple[str, str], deque[int]] = defaultdict(deque)
+        world.hub.on("subscribe", self._note)
+
+    def _note(self, facts: Mapping[str, Any]) -> None:
+        """A subscription begins: what the head is at this very moment, which its ack does not say."""
+        self._heads[facts["client_id"], facts["sub"]].append(self.world.engine.head)
 
     # ---- asking
 
@@ -115,6 +121,8 @@ class Observer:
 
     def _begin(self, wanted: Message, result: Message) -> None:
         name, acked = result["sub"], self._place(result["cursor"])
+        head = self._heads[self.client.session.client_id, name].popleft()
+        assert acked <= head
         former = self.subs.get(name)
         if wanted.get("resumes"):
             assert former is not None
@@ -123,8 +131,6 @@ class Observer:
             return
         if former is not None:
             self.gone.append(former)
-        assert acked <= self.world.engine.head
-        head = self.world.engine.head
         self.subs[name] = Observed(wanted["pattern"], wanted.get("mode", "all"), wanted.get("from", "now"), acked, head)
 
     def _on_event(self, message: Message) -> None:

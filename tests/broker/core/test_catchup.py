@@ -249,3 +249,17 @@ def test_a_page_fetched_while_somebody_joined_is_read_again() -> None:
         writer.post({"type": "publish", "topic": "b", "data": 0})
     world.clock.settle()
     assert len([event for event in slow.ever("event") if event["topic"] == "b"]) == 6
+
+
+def test_what_is_evicted_from_under_a_fetched_page_is_a_gap_and_not_delivered_behind_it() -> None:
+    world = World(Limits(log_events=5), engine_class=DeepEngine)
+    reader, writer = world.client(), world.client()
+    publish(writer, 5)
+    reader.post({"type": "subscribe", "id": 1, "subscriptions": [{"pattern": "a", "from": "start"}]})
+    for _ in range(4):
+        world.clock.turn()
+    assert seqs(reader) == []
+    publish(writer, 3)
+    [gap] = reader.ever("gap")
+    assert gap["to"] == world.cursor(3)
+    assert seqs(reader) == [4, 5, 6, 7, 8]

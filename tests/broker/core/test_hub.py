@@ -71,7 +71,7 @@ def test_a_draining_broker_takes_nobody_in(world: World) -> None:
     client = world.connect()
     error, bye = client.take()
     assert error["code"] == "SHUTTING_DOWN"
-    assert bye["code"] == client.closed == 1013
+    assert bye["code"] == client.closed == 1012
 
 
 def test_a_closing_client_is_heard_no_more_and_forgotten_when_it_is_gone(world: World) -> None:
