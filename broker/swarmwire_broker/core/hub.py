@@ -84,13 +84,14 @@ class Hub:
         refused = self._refusal()
         self.sessions[session.client_id] = session
         self._slices[len(self.sessions) % _SLICES].add(session)
+        facts = {"client_id": session.client_id, "transport": peer.transport}
+        self.signals.emit("connection", facts)
+        self.announce("$sys.client.connected", facts)
         if refused is not None:
             self.stats.refused_connections += 1
             session.close(ERRORS[refused.code].close or CloseCode.TRY_LATER, refused.message, refused)
-            return session
-        self._start_beating()
-        self.signals.emit("connection", {"client_id": session.client_id, "transport": peer.transport})
-        self.announce("$sys.client.connected", {"client_id": session.client_id, "transport": peer.transport})
+        else:
+            self._start_beating()
         return session
 
     def _refusal(self) -> SwarmwireError | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import logging
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from swarmwire_protocol.codec import conflated, encode, with_sub
 from swarmwire_protocol.messages import Live, Position
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
     from .subscription import Subscription
 
 __all__ = ["ConflatingReader", "Cost", "LagReader", "Reader", "ReplayReader"]
+
+log = logging.getLogger("swarmwire.broker.reader")
+
+_FETCH_RETRY: Final = 1.0
+"""Seconds after which a page that could not be fetched is asked for again."""
 
 
 class Cost(NamedTuple):
@@ -63,7 +69,12 @@ class Reader:
 
     async def _fetch(self, limit: PageLimit) -> None:
         matcher = self._matcher()
-        page = await self.engine.fetch(matcher, self.position, limit)
+        try:
+            page = await self.engine.fetch(matcher, self.position, limit)
+        except Exception:
+            log.exception("the log could not be read; trying again", extra={"position": self.position})
+            self.outbox.delivery.clock.call_later(_FETCH_RETRY, lambda: self.outbox.delivery.catchup.add(self))
+            return
         # It is written in the reader's next turn, when there is room and nothing else is on its way.
         self._fetched = _Fetched(page, matcher)
         self.outbox.delivery.catchup.add(self)

@@ -64,6 +64,8 @@ class MemoryEngine:
 
     @property
     def oldest(self) -> int:
+        if self._ages:
+            self.log.evict_older(self._now_ms())
         return self.log.oldest
 
     @property

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from swarmwire_broker.core.settings import Limits
+from swarmwire_broker.engines.base import Page, PageLimit
+from swarmwire_broker.engines.matcher import Matcher
 from swarmwire_broker.engines.memory import MemoryEngine
 
 from .fakes import Client, DeepEngine, World
@@ -263,3 +265,26 @@ def test_what_is_evicted_from_under_a_fetched_page_is_a_gap_and_not_delivered_be
     [gap] = reader.ever("gap")
     assert gap["to"] == world.cursor(3)
     assert seqs(reader) == [4, 5, 6, 7, 8]
+
+
+class _FailingOnce(DeepEngine):
+    """The first page asked of its store cannot be read."""
+
+    failures = 1
+
+    async def fetch(self, matcher: Matcher, after: int, limit: PageLimit) -> Page:
+        if self.failures:
+            self.failures -= 1
+            raise OSError("the disk is away")
+        return await super().fetch(matcher, after, limit)
+
+
+def test_a_page_that_cannot_be_read_is_asked_for_again_and_nothing_is_missed() -> None:
+    world = World(engine_class=_FailingOnce)
+    reader, writer = world.client(), world.client()
+    publish(writer, 8)
+    reader.subscribe({"pattern": "a", "from": "start"})
+    assert seqs(reader) == []
+    world.clock.advance(2)
+    assert seqs(reader) == [1, 2, 3, 4, 5, 6, 7, 8]
+    assert reader.closed is None
