@@ -51,8 +51,16 @@ class Delivery:
     def deliver(self, entry: Entry) -> None:
         """Take an event that has just become visible."""
         route = self.router.route(entry.topic)
-        if route.shared:
-            self._collect(route.shared, entry.payload, entry.seq, entry.hidden_from)
+        receivers = route.shared
+        if receivers:
+            hidden_from = entry.hidden_from
+            run = self._runs[-1] if self._runs else None
+            # Most events continue the run before them.
+            if run is None or run.receivers is not receivers or run.hidden_from != hidden_from or not run.first:
+                run = self._begin(receivers, entry.seq, hidden_from)
+            run.payloads.append(entry.payload)
+            run.size += len(entry.payload)
+            run.last = entry.seq
         for subscription in route.own:
             subscription.offer(entry)
 
@@ -60,27 +68,19 @@ class Delivery:
         """Take an event that is for whoever is live just now, and nobody else."""
         route = self.router.route(topic)
         if route.shared:
-            self._collect(route.shared, payload, 0, hidden_from)
+            run = self._begin(route.shared, 0, hidden_from)
+            run.payloads.append(payload)
+            run.size += len(payload)
         for subscription in route.own:
             subscription.offer_ephemeral(topic, payload, hidden_from)
 
-    def _collect(self, receivers: tuple[Outbox, ...], payload: bytes, seq: int, hidden_from: str | None) -> None:
-        runs = self._runs
-        run = runs[-1] if runs else None
-        if (
-            run is None
-            or run.receivers is not receivers
-            or run.hidden_from != hidden_from
-            or (run.first == 0) != (seq == 0)
-        ):
-            if run is None:
-                self._turn_began = self.clock.time()
-            run = Run(receivers, seq, hidden_from)
-            runs.append(run)
+    def _begin(self, receivers: tuple[Outbox, ...], seq: int, hidden_from: str | None) -> Run:
+        if not self._runs:
+            self._turn_began = self.clock.time()
             self.schedule()
-        run.payloads.append(payload)
-        run.size += len(payload)
-        run.last = seq
+        run = Run(receivers, seq, hidden_from)
+        self._runs.append(run)
+        return run
 
     def touch(self, outbox: Outbox) -> None:
         """This outbox has something to write at the end of the turn."""
@@ -110,8 +110,11 @@ class Delivery:
         """End the turn: write what has come together. Harmless when there is nothing."""
         self._scheduled = False
         runs, self._runs = self._runs, []
-        for run in runs:
-            self._spread(run)
+        if len(runs) == 1 and not self.crowded:
+            self._spread_alone(runs[0])
+        else:
+            for run in runs:
+                self._spread(run)
         dirty, self._dirty = self._dirty, []
         for outbox in dirty:
             outbox.flush()
@@ -142,9 +145,35 @@ class Delivery:
             if not outbox.dirty:
                 outbox.dirty = True
                 dirty.append(outbox)
-        if run.first == 0:
-            self.stats.ephemeral_skipped += len(run.payloads) * sum(1 for box in run.receivers if box.is_behind)
+        if not run.first:
+            self._count_skipped(run)
         self.unaudited += live * run.size
+
+    def _spread_alone(self, run: Run) -> None:
+        """Spread the only run of a turn: whoever has nothing else to be told is written to at once."""
+        hidden_from, last = run.hidden_from, run.last
+        written = 0
+        for outbox in run.receivers:
+            if not outbox.live or (hidden_from is not None and outbox.instance == hidden_from):
+                continue
+            if outbox.dirty or outbox.blocked:
+                outbox.runs.append(run)
+                self.touch(outbox)
+                continue
+            if last:
+                outbox.told = last
+            sink = outbox.sink
+            sink.write(run.block(sink.framer))
+            written += 1
+        self.stats.deliveries += written * len(run.payloads)
+        self.stats.delivery_bytes += written * run.size
+        self.unaudited += len(run.receivers) * run.size
+        if not run.first:
+            self._count_skipped(run)
+
+    def _count_skipped(self, run: Run) -> None:
+        behind = sum(1 for outbox in run.receivers if outbox.is_behind)
+        self.stats.ephemeral_skipped += len(run.payloads) * behind
 
     # ---- all outboxes together
 

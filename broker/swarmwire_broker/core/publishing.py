@@ -29,6 +29,8 @@ class Publishing:
 
     def __init__(self, delivery: Delivery, hooks: Hooks, signals: Signals) -> None:
         self._delivery = delivery
+        self._stats = delivery.stats
+        self._append = delivery.engine.append
         self._hooks = hooks
         self._signals = signals
         self._heads: dict[str, bytes] = {}
@@ -51,7 +53,7 @@ class Publishing:
         data = check_data(message.data)
         if author.rates is not None:
             self._check_rate(author, topic)
-        stats = self._delivery.stats
+        stats = self._stats
         stats.publishes += 1
         stats.publish_bytes += len(data)
         origin = author.origin if not message.headers else event_origin(author.sender, message.headers)
@@ -63,7 +65,7 @@ class Publishing:
                 done(_DONE)
         else:
             key = (author.scope, message.key) if message.key is not None else None
-            self._delivery.engine.append(Draft(topic, head, origin, data, key, hidden_from, message.clear, done))
+            self._append(Draft(topic, head, origin, data, key, hidden_from, message.clear, done))
         if "publish" in self._signals:
             self._signals.emit("publish", {"topic": topic, "data": data, "sender": author.sender})
 

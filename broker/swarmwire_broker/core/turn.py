@@ -33,11 +33,13 @@ class Run:
         self.last = first
         self.size = 0
         self.hidden_from = hidden_from
-        self._blocks: dict[Framer, Any] = {}
+        self._blocks: list[tuple[Framer, Any]] = []
 
     def block(self, framer: Framer) -> Any:
         """The events as this kind of transport writes them, made once."""
-        block = self._blocks.get(framer)
-        if block is None:
-            block = self._blocks[framer] = framer.join(self.payloads)
+        for known, block in self._blocks:
+            if known is framer:
+                return block
+        block = framer.join(self.payloads)
+        self._blocks.append((framer, block))
         return block

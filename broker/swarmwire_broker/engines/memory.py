@@ -84,9 +84,15 @@ class MemoryEngine:
         now = self._now_ms()
         if self._ages:
             self.log.evict_older(now)
-        outcome = Outcome(self._store(draft, now)) if draft.key is None else self._append_once(draft, draft.key, now)
-        if draft.done is not None:
-            draft.done(outcome)
+        done = draft.done
+        if draft.key is not None:
+            outcome = self._append_once(draft, draft.key, now)
+            if done is not None:
+                done(outcome)
+            return
+        seq = self._store(draft, now)
+        if done is not None:
+            done(Outcome(seq))
 
     def _append_once(self, draft: Draft, named: tuple[str, str], now: int) -> Outcome:
         key = (named[0], draft.topic, named[1])

@@ -16,6 +16,8 @@ class WebSocketFramer:
     """Many messages as one piece of bytes, made once for all clients."""
 
     def join(self, payloads: list[bytes]) -> bytes:
+        if len(payloads) == 1 and len(payloads[0]) < 126:
+            return _SHORT[len(payloads[0])] + payloads[0]
         pieces: list[bytes] = []
         for payload in payloads:
             size = len(payload)
