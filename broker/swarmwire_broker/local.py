@@ -89,7 +89,7 @@ class LocalClient:
         raw = msgspec.Raw(orjson.dumps(data))
         message = Publish(topic=topic, data=raw, key=key, headers=headers, ephemeral=ephemeral, clear=clear)
         publishing = self._hub.publishing
-        if publishing.is_hooked(topic):
+        if publishing.hooks.concern(topic):
             await publishing.ask_hooks(message, author)
         decided: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 

@@ -46,8 +46,8 @@ class Hooks:
     def __init__(self) -> None:
         self._routes: list[_Route] = []
 
-    def __bool__(self) -> bool:
-        return bool(self._routes)
+    def __len__(self) -> int:
+        return len(self._routes)
 
     def route(self, pattern: str, handler: Hook, middleware: Iterable[Hook] = ()) -> None:
         """Let `middleware`, in order, and then `handler` see each publish on matching topics before it is accepted.

@@ -25,13 +25,16 @@ _DONE: Final = Outcome()
 
 
 class Publishing:
-    """The one way into the log, for clients and for the process the broker lives in."""
+    """The one way into the log, for clients and for the process the broker lives in.
+
+    What `hooks` concern is to be asked by `ask_hooks` first.
+    """
 
     def __init__(self, delivery: Delivery, hooks: Hooks, signals: Signals) -> None:
         self._delivery = delivery
         self._stats = delivery.stats
         self._append = delivery.engine.append
-        self._hooks = hooks
+        self.hooks = hooks
         self._signals = signals
         self._heads: dict[str, bytes] = {}
 
@@ -69,14 +72,6 @@ class Publishing:
         if "publish" in self._signals:
             self._signals.emit("publish", {"topic": topic, "data": data, "sender": author.sender})
 
-    @property
-    def has_hooks(self) -> bool:
-        return bool(self._hooks)
-
-    def is_hooked(self, topic: str) -> bool:
-        """Whether a hook wants to see publishes on this topic first."""
-        return self._hooks.concern(topic)
-
     async def ask_hooks(self, message: Publish, author: Author) -> None:
         """Let the hooks refuse a publish that is otherwise in order.
 
@@ -88,7 +83,7 @@ class Publishing:
             raise _denied()
         self._check_extras(message)
         data = check_data(message.data)
-        await self._hooks.run(Offered(message.topic, data, author.sender, message.headers))
+        await self.hooks.run(Offered(message.topic, data, author.sender, message.headers))
 
     # ---- checks
 

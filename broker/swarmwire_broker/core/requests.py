@@ -33,7 +33,7 @@ from .subscriptions import Start
 if TYPE_CHECKING:
     from .session import Session
 
-__all__ = ["decide"]
+__all__ = ["decide", "publish"]
 
 _Accepted: TypeAlias = list[tuple[Wanted, SubscribeResult]]
 
@@ -46,7 +46,7 @@ def decide(session: Session, message: ClientMessage) -> None:
     """
     match message:
         case Publish():
-            _publish(session, message)
+            publish(session, message)
         case Ping():
             session.outbox.send(Pong(ts=message.ts))
         case Subscribe():
@@ -73,12 +73,19 @@ def _check_unused(session: Session, request_id: RequestId | None) -> None:
 # ---- publish
 
 
-def _publish(session: Session, message: Publish) -> None:
+def publish(session: Session, message: Publish) -> None:
+    """Publish an event, once the hooks that it concerns have seen it.
+
+    Raises:
+        SwarmwireError: what is wrong with it.
+    """
     if session.pending:
         _check_unused(session, message.id)
     publishing = session.hub.publishing
-    if publishing.has_hooks and publishing.is_hooked(message.topic):
+    if publishing.hooks and publishing.hooks.concern(message.topic):
         session.work(_publish_hooked(session, message), message.id)
+    elif message.id is None and message.key is None:
+        publishing.publish(message, session.author, None)
     else:
         _append(session, message)
 
@@ -91,15 +98,16 @@ async def _publish_hooked(session: Session, message: Publish) -> None:
 
 def _append(session: Session, message: Publish) -> None:
     request_id = message.id
-    publish = session.hub.publishing.publish
+    append = session.hub.publishing.publish
+    done = partial(_published, session, request_id)
     if request_id is None:
-        publish(message, session.author, partial(_published, session, None) if message.key is not None else None)
+        append(message, session.author, done)
         return
     if session.pending is None:
         session.pending = set()
     session.pending.add(request_id)
     try:
-        publish(message, session.author, partial(_published, session, request_id))
+        append(message, session.author, done)
     except SwarmwireError:
         session.pending.discard(request_id)
         raise

@@ -26,6 +26,7 @@ from swarmwire_protocol.messages import (
     Ping,
     Pong,
     Position,
+    Publish,
     Reply,
     RequestId,
     Unsubscribe,
@@ -36,7 +37,7 @@ from .outbox import Outbox
 from .permissions import EVERYTHING
 from .ports import Peer, Sink, Timer
 from .rates import TokenBucket, retry_after_ms
-from .requests import decide
+from .requests import decide, publish
 from .subscriptions import Subscriptions, refusal
 
 if TYPE_CHECKING:
@@ -184,7 +185,10 @@ class Session:
                 return
             if self.author.rates is not None:
                 self._charge(message, len(raw))
-            decide(self, message)
+            if type(message) is Publish:  # most are
+                publish(self, message)
+            else:
+                decide(self, message)
         except InvalidMessage as error:
             self._wrong(error, len(raw))
         except Exception as error:
