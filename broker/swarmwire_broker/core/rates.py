@@ -46,6 +46,17 @@ class TokenBucket:
             self._tokens -= n
         return wait
 
+    def has(self, n: float, now: float) -> bool:
+        """Whether `n` are there to be spent. More may be allowed: `wait` knows."""
+        tokens = self._tokens
+        if now > self._at:
+            tokens += (now - self._at) * self.rate
+            if tokens > self.burst:
+                tokens = self.burst
+            self._tokens = tokens
+            self._at = now
+        return n <= tokens
+
     def wait(self, n: float, now: float) -> float:
         """How long until `n` may be spent, without spending it."""
         self._refill(now)
@@ -118,18 +129,17 @@ class SessionRates:
         """Take one message of `size` bytes from every limit (0.0), or from none and say how long to wait."""
         wait = 0.0
         for bucket in self._messages:
-            wait = max(wait, bucket.wait(1, now))
+            if not bucket.has(1, now):
+                wait = max(wait, bucket.wait(1, now))
         for bucket in self._bytes:
-            wait = max(wait, bucket.wait(size, now))
+            if not bucket.has(size, now):
+                wait = max(wait, bucket.wait(size, now))
         if wait == 0.0:
-            self._spend(size)
+            for bucket in self._messages:
+                bucket.spend(1)
+            for bucket in self._bytes:
+                bucket.spend(size)
         return wait
-
-    def _spend(self, size: int) -> None:
-        for bucket in self._messages:
-            bucket.spend(1)
-        for bucket in self._bytes:
-            bucket.spend(size)
 
     def charge(self, size: int, now: float) -> None:
         """Book one message of `size` bytes that is never refused."""

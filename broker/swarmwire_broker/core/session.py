@@ -54,6 +54,10 @@ _SILENT_BEATS: Final = 2
 
 _REASON_BYTES: Final = 120
 
+_FREE: Final = frozenset({Ping, Pong})
+_NEVER_REFUSED: Final = frozenset({Unsubscribe, Cancel, Auth, Bye, Error, Reply})
+"""What is charged by the rate limits, but always done: it ends things, or keeps the login alive."""
+
 
 class SessionState(Enum):
     """Where a session stands."""
@@ -228,16 +232,14 @@ class Session:
     def _charge(self, message: ClientMessage, size: int) -> None:
         rates = self.author.rates
         assert rates is not None
+        kind = type(message)
+        if kind in _FREE:
+            return
         now = self.hub.clock.time()
-        match message:
-            case Ping() | Pong():
-                return
-            case Unsubscribe() | Cancel() | Auth() | Bye() | Error() | Reply():
-                rates.charge(size, now)
-            case _:
-                wait = rates.message(size, now)
-                if wait > 0:
-                    raise SwarmwireError(ErrorCode.RATE_LIMIT_EXCEEDED, retry_after_ms=retry_after_ms(wait))
+        if kind in _NEVER_REFUSED:
+            rates.charge(size, now)
+        elif (wait := rates.message(size, now)) > 0:
+            raise SwarmwireError(ErrorCode.RATE_LIMIT_EXCEEDED, retry_after_ms=retry_after_ms(wait))
 
     # ---- waiting for something before the next message
 
