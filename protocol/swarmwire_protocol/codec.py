@@ -295,6 +295,8 @@ def event_origin(sender: str | None, headers: dict[str, str] | None = None) -> b
 
 def encode_event(head: bytes, seq: int | None, ts: int, origin: bytes, data: bytes, clear: bool = False) -> bytes:
     """One event as JSON, from parts that are made once: `event_head`, `event_origin` and checked data."""
+    if seq is not None and not clear:
+        return b'%b"seq":%d,"ts":%d,%b"data":%b}' % (head, seq, ts, origin, data)
     place = b'"seq":%d,' % seq if seq is not None else b""
     mark = b'"clear":true,' if clear else b""
     return b'%b%b"ts":%d,%b%b"data":%b}' % (head, place, ts, origin, mark, data)

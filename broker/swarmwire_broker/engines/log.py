@@ -79,7 +79,7 @@ class Log:
         self.bytes -= len(entry.payload) + _ENTRY_OVERHEAD
         places = self._by_topic[entry.topic]
         places.popleft(0)
-        if not len(places):
+        if places.start == len(places.items):
             del self._by_topic[entry.topic]
             self._topics.remove(entry.topic)
 
