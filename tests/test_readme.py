@@ -48,9 +48,7 @@ async def test_a_program_of_the_readme_runs(program: str, broker: Server, tmp_pa
 async def test_the_test_of_the_readme_passes_in_a_project_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "test_readme_example.py").write_text(TESTS[0], encoding="utf-8")
 
-    code, output = await _run(
-        sys.executable, "-m", "pytest", "-q", "-o", "asyncio_mode=auto", "-p", "no:cacheprovider", cwd=tmp_path
-    )
+    code, output = await _run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=tmp_path)
 
     assert code == 0, output
     assert "1 passed" in output

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
+
+from swarmwire_protocol.messages import StartAt
 
 from .auth import Revocations, configured_authenticator
 from .auth.custom import Authenticate, custom_authenticator
 from .clock import LoopClock
 from .config import Config
+from .core.hooks import Hook, Hooks
 from .core.hub import Hub
 from .core.ports import Authenticator
+from .core.signals import Callback, Signal, Signals
 from .core.stats import Stats
 from .engines.memory import MemoryEngine
-from .local import LocalClient
+from .local import LocalClient, LocalSubscription
 from .version import VERSION
 
 __all__ = ["Broker"]
@@ -32,6 +37,8 @@ class Broker:
         self.config = config or Config()
         self.stats = Stats()
         self.revocations = Revocations()
+        self.hooks = Hooks()
+        self.signals = Signals()
         self._custom = authenticate
         self._authenticator = self._make_authenticator()
         self._hub: Hub | None = None
@@ -95,10 +102,12 @@ class Broker:
             name=self.config.name,
             version=VERSION,
             stats=self.stats,
+            hooks=self.hooks,
+            signals=self.signals,
         )
         self._local = LocalClient(hub)
         self._gauge(hub, engine)
-        hub.signals.emit("started", {"server": hub.info.id})
+        self.signals.emit("started", {"server": hub.info.id})
 
     def _gauge(self, hub: Hub, engine: MemoryEngine) -> None:
         delivery = hub.delivery
@@ -137,18 +146,55 @@ class Broker:
 
     # ---- for embedders
 
-    async def publish(self, topic: str, data: Any, **options: Any) -> int | None:
-        """Publish from this process; `LocalClient.publish` says how."""
-        return await self._client().publish(topic, data, **options)
-
-    def subscribe(self, pattern: str, **options: Any) -> Any:
-        """Subscribe in this process; `LocalClient.subscribe` says how."""
-        return self._client().subscribe(pattern, **options)
-
-    def _client(self) -> LocalClient:
-        if self._local is None or self._hub is None:
+    @property
+    def local(self) -> LocalClient:
+        """Publish and subscribe in this process; RuntimeError before `start` and after `stop`."""
+        if self._local is None:
             raise RuntimeError("the broker is not started")
         return self._local
+
+    async def publish(
+        self,
+        topic: str,
+        data: Any,
+        *,
+        sender: str | None = None,
+        key: str | None = None,
+        headers: dict[str, str] | None = None,
+        ephemeral: bool = False,
+        clear: bool = False,
+    ) -> int | None:
+        """Publish from this process; `LocalClient.publish` says how."""
+        return await self.local.publish(
+            topic, data, sender=sender, key=key, headers=headers, ephemeral=ephemeral, clear=clear
+        )
+
+    def subscribe(
+        self,
+        pattern: str,
+        *,
+        from_: str | dict[str, Any] | StartAt = "now",
+        mode: str = "all",
+        conflate_ms: int | None = None,
+        queue_size: int | None = None,
+        gaps: bool = False,
+    ) -> LocalSubscription:
+        """Subscribe in this process; `LocalClient.subscribe` says how."""
+        return self.local.subscribe(
+            pattern, from_=from_, mode=mode, conflate_ms=conflate_ms, queue_size=queue_size, gaps=gaps
+        )
+
+    def on(self, signal: Signal, callback: Callback) -> Callable[[], None]:
+        """Hear of the broker's own events, from before it starts and over restarts; the answer ends that."""
+        return self.signals.on(signal, callback)
+
+    def route(self, pattern: str, handler: Hook, middleware: Iterable[Hook] = ()) -> None:
+        """Let a handler see publishes on matching topics before they are accepted, over restarts too."""
+        self.hooks.route(pattern, handler, middleware)
+
+    def unroute(self, pattern: str) -> bool:
+        """Take the routes of a pattern away; whether there were any."""
+        return self.hooks.unroute(pattern)
 
     def revoke(self, *, subject: str | None = None, token_id: str | None = None) -> int:
         """Refuse a subject's tokens of up to now, or one token, and close the connections they have; how many."""

@@ -13,12 +13,12 @@ from types import TracebackType
 from typing import Any, Final
 
 import msgspec
-import orjson
 
 from swarmwire_protocol.codec import decode_from_broker
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 from swarmwire_protocol.messages import Conflate, Error, Event, Gap, Live, Position, Publish, StartAt
 from swarmwire_protocol.messages import Subscription as Wanted
+from swarmwire_protocol.payload import decode_data, encode_data
 
 from .core.hub import Hub
 from .core.identity import Author
@@ -86,7 +86,7 @@ class LocalClient:
         author.scope = "local"
         if sender is not None:
             author.become(Verified(subject=sender, permissions=EVERYTHING))
-        raw = msgspec.Raw(orjson.dumps(data))
+        raw = encode_data(data)
         message = Publish(topic=topic, data=raw, key=key, headers=headers, ephemeral=ephemeral, clear=clear)
         publishing = self._hub.publishing
         if publishing.hooks.concern(topic):
@@ -229,7 +229,7 @@ class LocalSubscription:
             self.cursor = f"{self._epoch}:{event.seq}"
         return LocalEvent(
             event.topic,
-            orjson.loads(bytes(event.data)),
+            decode_data(event.data),
             event.ts,
             event.seq,
             event.from_,

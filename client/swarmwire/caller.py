@@ -10,11 +10,11 @@ import msgspec
 
 from swarmwire_protocol import messages as wire
 from swarmwire_protocol.messages import ClientMessage
+from swarmwire_protocol.payload import decode_data, encode_data
 
 from .core import Core
 from .link import Link
 from .options import UNSET, Settings, Unset
-from .payload import decode_data, encode_data
 from .publisher import timed_out
 from .requests import ManyReplies, OneAnswer
 

@@ -6,13 +6,13 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Any, Literal, TypeVar, overload
 
 from swarmwire_protocol.messages import Conflate, Identity, Publish, ServerInfo
+from swarmwire_protocol.payload import encode_data
 
 from .caller import Caller
 from .emitter import Listener
 from .handlers import EventHandler, Handlers, Registration
 from .lifecycle import Lifecycle
 from .options import UNSET, From, Settings, Unset, ask_for
-from .payload import encode_data
 from .publisher import Publisher
 from .records import Event, Gap, Published
 from .subscription import Subscription

@@ -7,13 +7,14 @@ from collections.abc import Generator
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast
 
+from swarmwire_protocol.payload import decode_data
+
 from .emitter import Emitter
 from .errors import Disconnected, ErrorCode, SwarmwireError, afresh
 from .feed import Feed
 from .feeds import Feeds
 from .inbox import Delivery, Inbox
 from .options import Ask
-from .payload import decode_data
 from .records import Event, Gap
 
 __all__ = ["Subscription"]

@@ -2,6 +2,7 @@
 
 - `messages`: one typed record for each message, one union for each direction
 - `codec`: bytes to messages and back
+- `payload`: users' values to JSON and back
 - `framing`: messages on a stream of bytes
 - `cursor`: places in the log
 - `topics`: the grammar of topics and patterns, matching, containment

@@ -15,10 +15,12 @@ import pytest
 
 from swarmwire_broker.broker import Broker
 from swarmwire_broker.config import Auth, Config
+from swarmwire_broker.core.hooks import Offered
 from swarmwire_broker.core.ports import Verified
 from swarmwire_broker.core.settings import Limits
 from swarmwire_broker.core.signals import Signal
 from swarmwire_broker.server import Server
+from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 from swarmwire_protocol.messages import Permissions
 
 from .transports.wire import HELLO, Wire, eventually
@@ -187,3 +189,34 @@ async def test_a_login_that_is_under_way_when_the_client_vanishes_leaves_nothing
         # While it decides nothing is read, so the vanishing shows when the answer is out.
         answer.set()
         await eventually(lambda: not server.broker.hub.sessions)
+
+
+async def test_hooks_and_callbacks_outlive_a_restart_and_hear_of_the_start() -> None:
+    broker = Broker()
+    heard: list[str] = []
+
+    def refuse(offered: Offered) -> None:
+        raise SwarmwireError(ErrorCode.PERMISSION_DENIED, "Not here.")
+
+    broker.on("started", lambda facts: heard.append("started"))
+    broker.on("publish", lambda facts: heard.append(facts["topic"]))
+    broker.route("secret.#", refuse)
+    for _ in range(2):
+        await broker.start()
+        await broker.publish("open", 1)
+        with pytest.raises(SwarmwireError, match="Not here"):
+            await broker.publish("secret.a", 1)
+        await broker.stop()
+    assert heard == ["started", "open"] * 2
+    assert broker.unroute("secret.#")
+
+
+@pytest.mark.parametrize("value", [float("nan"), [1, {"a": float("inf")}], {"a": None, "b": -float("inf")}])
+async def test_a_number_that_json_does_not_have_is_refused_and_not_turned_into_null(value: object) -> None:
+    broker = Broker()
+    await broker.start()
+    with pytest.raises(SwarmwireError) as refused:
+        await broker.publish("a", value)
+    assert (refused.value.code, refused.value.field) == (ErrorCode.INVALID_MESSAGE, "data")
+    assert await broker.publish("a", {"nothing": None}) == 1
+    await broker.stop()

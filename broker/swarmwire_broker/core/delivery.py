@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..engines.base import Engine, Entry
 from .catchup import ROOM_RETRY, CatchUp
-from .ports import Clock
+from .ports import Clock, Timer
 from .router import Router
 from .settings import Limits
 from .stats import Stats
@@ -43,6 +43,7 @@ class Delivery:
         self._draining: list[Callable[[], None]] = []
         self._scheduled = False
         self._turn_began = 0.0
+        self._retrying: Timer | None = None
         self.unaudited = 0
         engine.listener = self.deliver
 
@@ -182,15 +183,13 @@ class Delivery:
         total = self.limits.outbox_total_bytes
         if total is not None and (self.crowded or self.unaudited > total // 4):
             self.unaudited = 0
-            was_crowded = self.crowded
             self.crowded = sum(outbox.sink.buffered() for outbox in self.outboxes) > total
-            if self.crowded and not was_crowded:
-                self.clock.call_later(ROOM_RETRY, self._retry)
+            if self.crowded and self._retrying is None:
+                self._retrying = self.clock.call_later(ROOM_RETRY, self._retry)
 
     def _retry(self) -> None:
+        self._retrying = None
         self._audit()
-        if self.crowded:
-            self.clock.call_later(ROOM_RETRY, self._retry)
 
     def has_room(self, outbox: Outbox) -> bool:
         """Whether this outbox may be written to: its own limit allows it, and that of all together."""

@@ -42,6 +42,7 @@ class Hub:
         limits, rates: what is bounded, and how.
         authenticator: checks logins; None lets everyone in with every permission.
         name, version: how the welcome names this broker.
+        hooks, signals: those of an owner that outlives the hub.
     """
 
     def __init__(
@@ -55,6 +56,8 @@ class Hub:
         name: str = "swarmwire",
         version: str = "",
         stats: Stats | None = None,
+        hooks: Hooks | None = None,
+        signals: Signals | None = None,
     ) -> None:
         self.engine = engine
         self.clock = clock
@@ -63,8 +66,9 @@ class Hub:
         self.info = ServerInfo(id=secrets.token_hex(6), name=name, version=version, pid=os.getpid(), ppid=os.getppid())
         self.open_permissions: Permissions = EVERYTHING
         self.delivery = Delivery(engine, self.limits, self.stats, clock)
-        self.signals = Signals(clock)
-        self.hooks = Hooks()
+        self.signals = signals if signals is not None else Signals()
+        self.signals.clock = clock
+        self.hooks = hooks if hooks is not None else Hooks()
         self.publishing = Publishing(self.delivery, self.hooks, self.signals)
         rates = rates or Rates()
         self.login = Login(self, authenticator, RateLimiter(rates), LoginGuard(rates.failed_logins))
@@ -135,15 +139,17 @@ class Hub:
         session.close(CloseCode.REMOVED, reason)
 
     def revoke(self, *, subject: str | None = None, token_id: str | None = None) -> int:
-        """Close every connection of a subject or of a token, at once; how many there were."""
+        """Close every connection of this subject and every one of this token, at once; how many there were."""
         if subject is None and token_id is None:
             raise ValueError("expected a subject or a token_id")
         gone = [
             session
             for session in self.sessions.values()
             if session.state is SessionState.AUTHENTICATED
-            and (subject is None or session.author.sender == subject)
-            and (token_id is None or session.author.token_id == token_id)
+            and (
+                (subject is not None and session.author.sender == subject)
+                or (token_id is not None and session.author.token_id == token_id)
+            )
         ]
         for session in gone:
             error = SwarmwireError(ErrorCode.AUTHENTICATION_FAILED, "The login was revoked.")
@@ -189,7 +195,7 @@ class Hub:
                 CloseCode.RESTART,
                 "The broker is shutting down.",
                 reconnect_after_ms=secrets.randbelow(self.limits.reconnect_window_ms + 1),
-                timeout_ms=self.limits.drain_timeout_ms,
+                timeout_ms=self.limits.drain_timeout_ms if session.outbox.sink.buffered() else None,
             )
 
     def close(self) -> None:

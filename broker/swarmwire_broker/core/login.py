@@ -78,6 +78,8 @@ class Login:
 
     def _failed(self, session: Session, error: SwarmwireError) -> None:
         self._count_failure(session, error)
+        facts = {"client_id": session.client_id, "address": session.peer.address, "code": error.code}
+        log.info("a login was refused", extra=facts)
         is_refused = error.code is not ErrorCode.UNAVAILABLE
         session.close(CloseCode.UNAUTHORIZED if is_refused else CloseCode.TRY_LATER, error.message, error)
 

@@ -96,10 +96,19 @@ class Reader:
             self._arrive()
         return Cost(size, max(1, page.scanned), not done)
 
+    @property
+    def written(self) -> int:
+        """Everything up to here was written, or will not be."""
+        return self.position
+
+    @property
+    def _is_evicted(self) -> bool:
+        return self.position < self.engine.oldest - 1
+
     def _announce_eviction(self) -> list[bytes]:
-        floor = self.engine.oldest - 1
-        if self.position >= floor:
+        if not self._is_evicted:
             return []
+        floor = self.engine.oldest - 1
         after = self.outbox.cursor(self.position)
         self.position = floor
         return [self.outbox.gap(after, floor, "evicted", self._sub())]
@@ -187,7 +196,7 @@ class ReplayReader(Reader):
             # Topics lost their last event while the snapshot was being written.
             payloads.append(self.outbox.gap(self.outbox.cursor(self.position), floor, "evicted", self._sub()))
             self._floor = floor
-        events = self._encode([entry for entry in page.entries if self._wants(entry)])
+        events = self._encode_snapshot([entry for entry in page.entries if self._wants(entry)])
         self.outbox.delivery.stats.deliveries += len(events)
         payloads += events
         self.position = page.upto
@@ -203,6 +212,9 @@ class ReplayReader(Reader):
     def _encode(self, entries: list[Entry]) -> list[bytes]:
         return [with_sub(entry.payload, self.subscription.quoted) for entry in entries]
 
+    def _encode_snapshot(self, entries: list[Entry]) -> list[bytes]:
+        return self._encode(entries)
+
     def _sub(self) -> str | None:
         return self.subscription.name
 
@@ -214,7 +226,11 @@ class ReplayReader(Reader):
 
 
 class ConflatingReader(ReplayReader):
-    """Writes of every page only the last event of each topic. It serves a replay, and then one tick after another."""
+    """Writes only the last event of each topic. It serves a replay, and then one tick after another.
+
+    The last events are held until the reader is at the head, however many pages that takes; if they come to more
+    than an outbox may hold, they are written earlier.
+    """
 
     def __init__(
         self,
@@ -228,19 +244,47 @@ class ConflatingReader(ReplayReader):
         super().__init__(subscription, position, snapshot_until=snapshot_until, notice=notice)
         self.is_reading = False
         self._ticks = ticks
+        self._held: dict[str, tuple[Entry, int]] = {}
+        self._held_bytes = 0
+        self._held_after = position
+
+    @property
+    def written(self) -> int:
+        return self._held_after if self._held else self.position
 
     def _encode(self, entries: list[Entry]) -> list[bytes]:
-        last: dict[str, tuple[Entry, int]] = {}
+        if not self._held:
+            self._held_after = self.position
         for entry in entries:
-            _, skipped = last.pop(entry.topic, (entry, -1))
-            last[entry.topic] = (entry, skipped + 1)
+            former, skipped = self._held.pop(entry.topic, (None, -1))
+            self._held[entry.topic] = (entry, skipped + 1)
+            self._held_bytes += len(entry.payload) - (len(former.payload) if former is not None else 0)
+        return self._release() if self._held_bytes > self.outbox.delivery.limits.outbox_bytes else []
+
+    def _release(self) -> list[bytes]:
         quoted = self.subscription.quoted
-        return [conflated(entry.payload, quoted, skipped) for entry, skipped in last.values()]
+        events = [conflated(entry.payload, quoted, skipped) for entry, skipped in self._held.values()]
+        self._held.clear()
+        self._held_bytes = 0
+        return events
+
+    def _encode_snapshot(self, entries: list[Entry]) -> list[bytes]:
+        return [conflated(entry.payload, self.subscription.quoted, 0) for entry in entries]
+
+    def _announce_eviction(self) -> list[bytes]:
+        # What is held stands before the gap.
+        return self._release_counted() + super()._announce_eviction() if self._is_evicted else []
+
+    def _release_counted(self) -> list[bytes]:
+        events = self._release()
+        self.outbox.delivery.stats.deliveries += len(events)
+        return events
 
     def _last_words(self) -> list[bytes]:
+        events = self._release_counted()
         if not self._ticks:
-            return super()._last_words()
-        return [encode(Position(cursor=self.outbox.cursor(self.position), sub=self.subscription.name))]
+            return events + super()._last_words()
+        return [*events, encode(Position(cursor=self.outbox.cursor(self.position), sub=self.subscription.name))]
 
     def _arrive(self) -> None:
         self.is_reading = False

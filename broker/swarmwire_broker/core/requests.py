@@ -183,6 +183,8 @@ def _begin(
 
 def _unsubscribe(session: Session, message: Unsubscribe) -> None:
     _check_unused(session, message.id)
+    if not message.subs:
+        raise InvalidMessage("Expected at least one name.", field="subs", request_id=message.id)
     table = session.subscriptions
     patterns = {name: one.pattern for name in message.subs if (one := table.get(name)) is not None}
     if not patterns:

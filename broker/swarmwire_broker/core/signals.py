@@ -32,10 +32,13 @@ Callback = Callable[[Mapping[str, Any]], Any]
 
 
 class Signals:
-    """Who wants to hear of what. A signal that nobody hears costs one test."""
+    """Who wants to hear of what. A signal that nobody hears costs one test.
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    `clock` runs what asynchronous callbacks answer; it is set before the first signal.
+    """
+
+    def __init__(self) -> None:
+        self.clock: Clock | None = None
         self._callbacks: dict[Signal, list[Callback]] = {}
 
     def on(self, signal: Signal, callback: Callback) -> Callable[[], None]:
@@ -68,5 +71,5 @@ class Signals:
             except Exception:
                 log.exception("a callback failed", extra={"signal": signal})
             else:
-                if inspect.iscoroutine(answer):
-                    self._clock.spawn(answer)
+                if inspect.iscoroutine(answer) and self.clock is not None:
+                    self.clock.spawn(answer)

@@ -53,7 +53,7 @@ class Subscription:
     def position(self) -> int:
         """Everything up to here was written, or will not be."""
         if self._reader is not None:
-            return self._reader.position
+            return self._reader.written
         return self._live_position()
 
     def start_live(self, position: int) -> None:
@@ -171,7 +171,7 @@ class ConflatingSubscription(OwnSubscription):
             self._ticker.stopped = True
 
     def _live_position(self) -> int:
-        return self._ticker.position if self._ticker is not None else self.joined
+        return self._ticker.written if self._ticker is not None else self.joined
 
     def advance(self, head: int) -> bool:
         assert self._ticker is not None

@@ -158,3 +158,53 @@ def test_a_blocked_client_is_sent_only_the_last_once_it_reads() -> None:
     assert events[-1]["data"] == 49
     assert sum(1 + event["skipped"] for event in events) == 50
     assert len(events) < 10
+
+
+def test_a_tick_of_many_pages_still_sends_each_topic_once() -> None:
+    world = World(Limits(page_scan=10, page_bytes=1_000))
+    client, writer = conflating(world), world.client()
+    for n in range(500):
+        writer.publish(f"t{n % 3}", n)
+    world.clock.advance(0.2)
+    events = client.took("event")
+    assert [(event["topic"], event["data"]) for event in events] == [(f"t{n % 3}", n) for n in (497, 498, 499)]
+    assert sum(event["skipped"] + 1 for event in events) == 500
+
+
+def test_a_stalled_client_gets_one_event_a_topic_when_it_reads_again() -> None:
+    world = World(Limits(outbox_bytes=2_000))
+    client, writer = conflating(world), world.client()
+    client.sink.stall()
+    for n in range(300):
+        writer.publish(f"t{n % 5}", "x" * 100)
+        world.clock.advance(0.05)
+    before = len(client.ever("event"))
+    client.sink.drain()
+    world.clock.advance(1)
+    assert len(client.ever("event")) - before <= 40
+
+
+def test_what_is_held_is_bounded_by_the_outbox() -> None:
+    world = World(Limits(page_bytes=500, outbox_bytes=3_000))
+    client, writer = conflating(world), world.client()
+    for n in range(100):
+        writer.publish(f"t{n}", "x" * 100)
+    world.clock.advance(0.2)
+    events = client.ever("event")
+    assert [event["topic"] for event in events] == [f"t{n}" for n in range(100)]
+    assert max(client.sink.writes) <= 2 * 3_000
+
+
+def test_what_is_held_is_written_before_a_gap() -> None:
+    world = World(Limits(page_scan=5, log_events=20))
+    client, writer = conflating(world, tick=1_000), world.client()
+    for n in range(15):
+        writer.post({"type": "publish", "topic": f"t{n}", "data": n})
+    world.clock.turn()
+    world.clock.advance(1)
+    client.take()
+    for n in range(60):
+        writer.publish("a", n)
+    world.clock.advance(1)
+    kinds = [message["type"] for message in client.take()]
+    assert kinds == ["gap", "event", "position"]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from swarmwire_broker.core.permissions import EVERYTHING
+from swarmwire_broker.core.ports import Peer, Verified
 from swarmwire_broker.core.settings import Limits
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 
@@ -38,7 +42,7 @@ def test_revoking_nothing_in_particular_is_a_mistake_of_the_caller(world: World)
 
 
 def test_a_drain_says_goodbye_to_everyone_and_spreads_their_return() -> None:
-    world = World(Limits(reconnect_window_ms=10_000, drain_timeout_ms=7_000))
+    world = World(Limits(reconnect_window_ms=10_000))
     clients = [world.client() for _ in range(30)]
     clients[0].subscribe("$sys.daemon.stopping", "a")
     clients[1].post({"type": "publish", "topic": "a", "data": "last words", "id": 1})
@@ -48,7 +52,6 @@ def test_a_drain_says_goodbye_to_everyone_and_spreads_their_return() -> None:
         bye = client.ever("bye")[0]
         assert bye["code"] == client.closed == 1012
         assert client.ever("error") == []
-        assert client.sink.timeout == 7.0
         assert 0 <= bye["reconnect_after_ms"] <= 10_000
         delays.add(bye["reconnect_after_ms"])
     assert len(delays) > 20
@@ -64,6 +67,27 @@ def test_a_window_of_zero_asks_everyone_back_at_once() -> None:
     client = world.client()
     world.hub.drain()
     assert client.ever("bye")[0]["reconnect_after_ms"] == 0
+
+
+def test_a_drain_waits_for_who_has_something_to_read_and_not_for_who_has_not() -> None:
+    world = World(Limits(drain_timeout_ms=7_000, close_timeout_ms=1_000))
+    idle, slow = world.client(), world.client()
+    slow.subscribe("a")
+    slow.sink.stall()
+    idle.publish("a", "much")
+    world.hub.drain()
+    assert (idle.sink.timeout, slow.sink.timeout) == (1.0, 7.0)
+
+
+def test_revoking_a_subject_and_a_token_ends_the_connections_of_either() -> None:
+    async def authenticate(token: str | None, metadata: dict[str, Any], peer: Peer) -> Verified:
+        subject, _, token_id = (token or "").partition("/")
+        return Verified(subject=subject, permissions=EVERYTHING, token_id=token_id)
+
+    world = World(authenticator=authenticate)
+    alice, bob, carol = (world.client(token=token) for token in ("alice/1", "bob/2", "carol/3"))
+    assert world.hub.revoke(subject="alice", token_id="2") == 2
+    assert (alice.closed, bob.closed, carol.closed) == (4401, 4401, None)
 
 
 def test_a_draining_broker_takes_nobody_in(world: World) -> None:

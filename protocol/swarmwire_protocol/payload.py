@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -16,14 +18,32 @@ def encode_data(value: object, field: str = "data") -> msgspec.Raw:
     """A value as JSON. Beside the JSON types: dataclasses, dates, UUIDs, enums and msgspec records.
 
     Raises:
-        SwarmwireError: INVALID_MESSAGE for what JSON cannot hold.
+        SwarmwireError: INVALID_MESSAGE for what JSON cannot hold, NaN and infinities among it.
     """
     try:
-        return msgspec.Raw(orjson.dumps(value, default=msgspec.to_builtins))
+        raw = orjson.dumps(value, default=msgspec.to_builtins)
     except orjson.JSONEncodeError as error:
         raise SwarmwireError(
             ErrorCode.INVALID_MESSAGE, f"Expected data that JSON can hold: {error}.", field=field
         ) from error
+    # A number that is none is written as null, so only where a null stands is there anything to look for.
+    if b"null" in raw and not _is_finite(msgspec.to_builtins(value)):
+        raise SwarmwireError(
+            ErrorCode.INVALID_MESSAGE, "Expected numbers; JSON holds no NaN and no infinity.", field=field
+        )
+    return msgspec.Raw(raw)
+
+
+def _is_finite(value: Any) -> bool:
+    """Whether all numbers in a value are; it is no deeper than the encoder has let through."""
+    match value:
+        case float():
+            return math.isfinite(value)
+        case Mapping():
+            return all(map(_is_finite, value.values()))
+        case list() | tuple():
+            return all(map(_is_finite, value))
+    return True
 
 
 def decode_data(raw: msgspec.Raw) -> Any:
