@@ -18,7 +18,7 @@ from .app import create_app
 from .auth.custom import Authenticate
 from .broker import Broker
 from .config import Config, ConfigError
-from .transports.handover import HandoverProtocol, UpgradeProtocol
+from .transports.handover import HandoverProtocol, upgrade_protocol
 from .transports.origin import check_allow_lists, is_loopback
 
 __all__ = ["Server", "run"]
@@ -115,12 +115,13 @@ class Server:
     def _uvicorn_config(self) -> uvicorn.Config:
         return uvicorn.Config(
             create_app(self.broker),
-            http=UpgradeProtocol,
+            http=upgrade_protocol(self.config.limits),
             ws=HandoverProtocol,
             ws_ping_interval=None,
             ws_per_message_deflate=False,
             ws_max_size=self.config.limits.max_hello_bytes,
             lifespan="off",
+            proxy_headers=False,  # failed logins count for who connects, not for whom a header names
             log_config=None,
             access_log=False,
             backlog=_BACKLOG,

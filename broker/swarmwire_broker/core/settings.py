@@ -26,9 +26,11 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     max_connections: _Count | None = 10_000
     """Connections at once; one more is told LIMIT_EXCEEDED and closed with 1013."""
     max_unauthenticated: _Count | None = 1_000
-    """Connections that have not finished their hello; one more is told LIMIT_EXCEEDED and closed with 1013."""
+    """Connections that have not finished their hello; one more is told LIMIT_EXCEEDED and closed with 1013.
+
+    Sockets over this and `max_connections` together, whatever they speak, are cut at once."""
     auth_timeout_ms: _Count = 10_000
-    """Time for the hello and its login; then NOT_AUTHENTICATED and close 4402."""
+    """Time for the hello and its login (then NOT_AUTHENTICATED and close 4402), and for the head of an HTTP request."""
     heartbeat_ms: _Positive = 15_000
     """The broker's heartbeat; a client silent for two of them is closed with 4409."""
     close_timeout_ms: _Count = 2_000
@@ -42,7 +44,7 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     max_message_bytes: _Positive = 10 * MIB
     """One message from a client; more is MESSAGE_TOO_LARGE and close 1009."""
     max_hello_bytes: _Positive = 64 * KIB
-    """The same before the welcome."""
+    """The same before the welcome, and the head of an HTTP request (a larger one is answered 431)."""
     max_headers: _Count = 32
     """Headers of one publish; more is INVALID_MESSAGE."""
     max_headers_bytes: _Count = 8 * KIB
