@@ -68,8 +68,11 @@ class Delivery:
     def deliver_ephemeral(self, topic: str, payload: bytes, hidden_from: str | None) -> None:
         """Take an event that is for whoever is live just now, and nobody else."""
         route = self.router.route(topic)
-        if route.shared:
-            run = self._begin(route.shared, 0, hidden_from)
+        receivers = route.shared
+        if receivers:
+            run = self._runs[-1] if self._runs else None
+            if run is None or run.receivers is not receivers or run.hidden_from != hidden_from or run.first:
+                run = self._begin(receivers, 0, hidden_from)
             run.payloads.append(payload)
             run.size += len(payload)
         for subscription in route.own:
@@ -133,22 +136,20 @@ class Delivery:
             self.flush()
 
     def _spread(self, run: Run) -> None:
-        dirty = self._dirty
         hidden_from = run.hidden_from
-        live = 0
         for outbox in run.receivers:
-            if not outbox.live:
-                continue
-            if hidden_from is not None and outbox.instance == hidden_from:
-                continue
-            live += 1
-            outbox.runs.append(run)
-            if not outbox.dirty:
-                outbox.dirty = True
-                dirty.append(outbox)
+            if outbox.live and (hidden_from is None or outbox.instance != hidden_from):
+                self._give(outbox, run)
         if not run.first:
             self._count_skipped(run)
-        self.unaudited += live * run.size
+
+    def _give(self, outbox: Outbox, run: Run) -> None:
+        """Let an outbox write this run with whatever else it has, in the turn that is just ending."""
+        outbox.runs.append(run)
+        self.unaudited += run.size
+        if not outbox.dirty:
+            outbox.dirty = True
+            self._dirty.append(outbox)
 
     def _spread_alone(self, run: Run) -> None:
         """Spread the only run of a turn: whoever has nothing else to be told is written to at once."""
@@ -158,8 +159,7 @@ class Delivery:
             if not outbox.live or (hidden_from is not None and outbox.instance == hidden_from):
                 continue
             if outbox.dirty or outbox.blocked:
-                outbox.runs.append(run)
-                self.touch(outbox)
+                self._give(outbox, run)
                 continue
             if last:
                 outbox.told = last
@@ -168,7 +168,7 @@ class Delivery:
             written += 1
         self.stats.deliveries += written * len(run.payloads)
         self.stats.delivery_bytes += written * run.size
-        self.unaudited += len(run.receivers) * run.size
+        self.unaudited += written * run.size
         if not run.first:
             self._count_skipped(run)
 
