@@ -8,7 +8,6 @@ from typing import Any
 
 import orjson
 from starlette.applications import Starlette
-from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -20,11 +19,15 @@ from .core.ports import Peer
 from .metrics import CONTENT_TYPE, render
 from .transports.asgi import AsgiConnection
 from .transports.handover import EXTENSION
-from .transports.origin import check_host, check_origin
+from .transports.origin import FOREIGN_PAGE, Sites
+from .transports.upgrade import SUBPROTOCOL, bearer_token
 
-__all__ = ["SUBPROTOCOL", "create_app"]
+__all__ = ["create_app", "sites_of"]
 
-SUBPROTOCOL = "swarmwire.v1"
+
+def sites_of(config: Config) -> Sites:
+    """Which sites may talk to a broker of this configuration."""
+    return Sites(bound_host=config.host, allowed_hosts=config.allowed_hosts, allowed_origins=config.allowed_origins)
 
 
 def create_app(broker: Broker | Config | None = None) -> Starlette:
@@ -53,6 +56,7 @@ class _Endpoints:
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
+        self._sites = sites_of(broker.config)
 
     @contextlib.asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
@@ -78,7 +82,8 @@ class _Endpoints:
             await _deny(websocket, PlainTextResponse("The broker is stopped.\n", 503))
             return
         hub = self._broker.hub
-        peer = Peer(transport="websocket", address=_address(websocket), token=_bearer(websocket.headers))
+        token = bearer_token(websocket.headers.get("authorization"))
+        peer = Peer(transport="websocket", address=_address(websocket), token=token)
         hand_over = websocket.scope.get("extensions", {}).get(EXTENSION)
         if hand_over is not None:
             hand_over(hub, peer)  # it takes effect with the accept
@@ -94,20 +99,12 @@ class _Endpoints:
 
     def _refusal(self, request: HTTPConnection) -> Response | None:
         """Why a request is not answered: the sites it may come from are the broker's own and those allowed."""
-        config, headers = self._broker.config, request.headers
-        hosts, origins = headers.getlist("host"), headers.getlist("origin")
+        hosts, origins = request.headers.getlist("host"), request.headers.getlist("origin")
         host = hosts[0] if len(hosts) == 1 else None
-        if not check_host(host, bound_host=config.host, allowed_hosts=config.allowed_hosts):
-            return PlainTextResponse("This host name is not one of the broker's (allowed_hosts).\n", 403)
-        if len(origins) > 1 or not check_origin(
-            origins[0] if origins else None,
-            host,
-            bound_host=config.host,
-            allowed_origins=config.allowed_origins,
-            scheme=request.url.scheme,
-        ):
-            return PlainTextResponse("Pages of this origin may not connect (allowed_origins).\n", 403)
-        return None
+        sentence = self._sites.refusal(host, origins[0] if origins else None, request.scope.get("scheme", "http"))
+        if sentence is None and len(origins) > 1:
+            sentence = FOREIGN_PAGE
+        return None if sentence is None else PlainTextResponse(f"{sentence}\n", 403)
 
     # ---- health and metrics
 
@@ -126,6 +123,7 @@ class _Endpoints:
             hub = self._broker.hub
             facts |= {"name": hub.info.name, "version": hub.info.version, "durability": hub.engine.durability}
             facts |= {"connections": len(hub.sessions), "draining": hub.is_draining}
+            facts |= {"writable": hub.engine.trouble is None}
         return Response(orjson.dumps(facts), 200 if ready else 503, media_type="application/json")
 
     async def metrics(self, request: Request) -> Response:
@@ -144,9 +142,3 @@ async def _deny(websocket: WebSocket, response: Response) -> None:
 def _address(connection: HTTPConnection) -> str:
     client = connection.client
     return f"{client.host}:{client.port}" if client is not None else ""
-
-
-def _bearer(headers: Headers) -> str | None:
-    """The token of an Authorization header."""
-    scheme, _, token = headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" and token.strip() else None

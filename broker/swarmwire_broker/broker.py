@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from swarmwire_protocol.messages import StartAt
@@ -17,6 +19,8 @@ from .core.ports import Authenticator
 from .core.signals import Callback, Signal, Signals
 from .core.stats import Stats
 from .engines.memory import MemoryEngine
+from .engines.retention import Keep
+from .engines.sqlite import SqliteEngine
 from .local import LocalClient, LocalSubscription
 from .version import VERSION
 
@@ -45,6 +49,7 @@ class Broker:
         self._clock: LoopClock | None = None
         self._local: LocalClient | None = None
         self._is_stopped = False
+        self._starting = asyncio.Lock()
 
     def _make_authenticator(self) -> Authenticator | None:
         if self._custom is not None:
@@ -75,24 +80,22 @@ class Broker:
     # ---- life
 
     async def start(self) -> None:
-        """Open the log and be ready for connections. Harmless when it runs."""
-        if self._hub is not None:
-            return
+        """Open the log and be ready for connections. Harmless when it runs.
+
+        Raises:
+            OSError: the directory of the log cannot be used: another broker does, or what is there is no log, or is
+                damaged, or of a newer version.
+        """
+        async with self._starting:
+            if self._hub is None:
+                await self._start()
+
+    async def _start(self) -> None:
         self._is_stopped = False
-        self._clock = clock = LoopClock()
-        limits = self.config.limits
-        engine = MemoryEngine(
-            now_ms=clock.now_ms,
-            log_events=limits.log_events,
-            log_bytes=limits.log_bytes,
-            log_age_ms=limits.log_age_ms,
-            latest_topics=limits.latest_topics,
-            latest_bytes=limits.latest_bytes,
-            dedupe_ms=limits.dedupe_ms,
-            dedupe_keys=limits.dedupe_keys,
-            dedupe_keys_per_subject=limits.dedupe_keys_per_subject,
-        )
+        clock, limits = LoopClock(), self.config.limits
+        engine = _make_engine(self.config, clock.now_ms)
         await engine.start()
+        self._clock = clock
         self._hub = hub = Hub(
             engine,
             clock,
@@ -109,7 +112,7 @@ class Broker:
         self._gauge(hub, engine)
         self.signals.emit("started", {"server": hub.info.id})
 
-    def _gauge(self, hub: Hub, engine: MemoryEngine) -> None:
+    def _gauge(self, hub: Hub, engine: MemoryEngine | SqliteEngine) -> None:
         delivery = hub.delivery
         self.stats.gauges.update(
             connections=lambda: len(hub.sessions),
@@ -117,11 +120,24 @@ class Broker:
             catching_up=lambda: sum(outbox.is_behind or outbox.replaying > 0 for outbox in delivery.outboxes),
             subscriptions=lambda: sum(len(session.subscriptions) for session in hub.sessions.values()),
             patterns=lambda: delivery.router.patterns,
-            log_events=lambda: len(engine.log),
-            log_bytes=lambda: engine.log.bytes,
-            latest_topics=lambda: len(engine.table),
             dedupe_keys=lambda: len(engine.keys),
         )
+        if isinstance(engine, SqliteEngine):
+            engine.on_commit = self.stats.commit
+            self.stats.gauges.update(
+                log_events=lambda: engine.held.floors.events,
+                log_bytes=lambda: engine.held.floors.bytes,
+                latest_topics=lambda: len(engine.held.table),
+                write_queue_events=lambda: engine.queue.events,
+                write_queue_bytes=lambda: engine.queue.bytes,
+                writable=lambda: engine.trouble is None,
+            )
+        else:
+            self.stats.gauges.update(
+                log_events=lambda: len(engine.log),
+                log_bytes=lambda: engine.log.bytes,
+                latest_topics=lambda: len(engine.table),
+            )
 
     def drain(self) -> None:
         """Say goodbye to every client and let none in. Harmless twice."""
@@ -203,3 +219,31 @@ class Broker:
         if token_id is not None:
             self.revocations.revoke_token(token_id)
         return self.hub.revoke(subject=subject, token_id=token_id)
+
+
+def _make_engine(config: Config, now_ms: Callable[[], int]) -> MemoryEngine | SqliteEngine:
+    """The log that a configuration asks for, not started."""
+    limits = config.limits
+    common: dict[str, Any] = {
+        "now_ms": now_ms,
+        "log_events": limits.log_events,
+        "log_bytes": limits.log_bytes,
+        "log_age_ms": limits.log_age_ms,
+        "latest_topics": limits.latest_topics,
+        "latest_bytes": limits.latest_bytes,
+        "dedupe_ms": limits.dedupe_ms,
+        "dedupe_keys": limits.dedupe_keys,
+        "dedupe_keys_per_subject": limits.dedupe_keys_per_subject,
+    }
+    if config.data is None:
+        return MemoryEngine(**common)
+    return SqliteEngine(
+        Path(config.data),
+        sync=config.sync,
+        log_rules={name: Keep(rule.events, rule.bytes, rule.age_ms) for name, rule in limits.log_rules.items()},
+        window_events=limits.window_events,
+        window_bytes=limits.window_bytes,
+        queue_events=limits.write_queue_events,
+        queue_bytes=limits.write_queue_bytes,
+        **common,
+    )

@@ -55,6 +55,10 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The path of the WebSocket."""
     name: Annotated[str, Meta(pattern="^[A-Za-z0-9._-]{1,64}$")] = "swarmwire"
     """The broker's name, as the welcome tells it."""
+    data: Annotated[str, Meta(min_length=1)] | None = None
+    """The directory that the log is kept in; without it the log is in memory and ends with the process."""
+    sync: Literal["full", "normal"] = "full"
+    """What an acknowledged event in `data` survives: `full`: the loss of power; `normal`: the end of the process."""
     insecure: bool = False
     """Listen to other machines although no authentication is configured."""
     log_level: LogLevel = "info"
@@ -81,6 +85,9 @@ def _problems(config: Config) -> Iterator[Problem]:
         names = ("limits.queue_size", "limits.max_queue_size")
         yield f"limits.queue_size ({mine}) is over limits.max_queue_size ({most})", names
     yield from pattern_problems(config.rates.topics, "rates.topics")
+    yield from pattern_problems(config.limits.log_rules, "limits.log_rules")
+    if config.limits.log_rules and config.data is None:
+        yield "limits.log_rules is for a log on disk: set data to a directory", ("limits.log_rules", "data")
 
 
 # ---- Loading

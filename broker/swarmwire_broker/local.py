@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Generator
+from functools import partial
 from types import TracebackType
 from typing import Any, Final
 
@@ -91,6 +92,7 @@ class LocalClient:
         publishing = self._hub.publishing
         if publishing.hooks.concern(topic):
             await publishing.ask_hooks(message, author)
+        await self._room()
         decided: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
         def decide(outcome: Outcome) -> None:
@@ -102,6 +104,13 @@ class LocalClient:
         if outcome.error is not None:
             raise outcome.error
         return outcome.seq or None
+
+    async def _room(self) -> None:
+        """Wait while the engine is behind its publishers."""
+        while self._hub.engine.congested:
+            relieved: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._hub.when_relieved(relieved, partial(_wake, relieved))
+            await relieved
 
     def subscribe(
         self,
@@ -122,6 +131,11 @@ class LocalClient:
         how: str | Conflate = Conflate(conflate_ms=conflate_ms) if conflate_ms is not None else mode
         wanted = Wanted(pattern=pattern, sub="local", from_=start, mode=how, queue_size=queue_size)
         return LocalSubscription(self._hub, wanted, gaps)
+
+
+def _wake(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)
 
 
 def _start_at(fields: dict[str, Any]) -> StartAt:

@@ -51,6 +51,9 @@ _GAUGES = {
     "log_bytes": "Bytes of the events in the log.",
     "latest_topics": "Topics whose last event is kept.",
     "dedupe_keys": "Idempotency keys remembered.",
+    "write_queue_events": "Events that wait to be written to disk.",
+    "write_queue_bytes": "Bytes of these.",
+    "writable": "1 while the log on disk can be written, 0 while it cannot (the disk is full).",
     "patterns": "Different patterns that the router holds.",
 }
 
@@ -66,7 +69,12 @@ class StatsCollector(Collector):
         yield from self._counters()
         yield from self._labelled()
         yield from self._gauges()
-        yield _latency(self._stats.latency)
+        stats = self._stats
+        yield _histogram(
+            "publish_latency_seconds", "Seconds between reading a publish and writing its event.", stats.latency
+        )
+        yield _histogram("commit_seconds", "Seconds that a transaction of the log on disk took.", stats.commits)
+        yield _histogram("commit_events", "Events that a transaction of the log on disk stored.", stats.batches)
 
     def _counters(self) -> Iterator[Metric]:
         for name, sentence in _COUNTERS.items():
@@ -102,13 +110,12 @@ def _read(name: str, read: Callable[[], float]) -> float | None:
         return None
 
 
-def _latency(histogram: Histogram) -> Metric:
+def _histogram(name: str, sentence: str, histogram: Histogram) -> Metric:
     seen, buckets = 0, []
     for bound, count in zip((*histogram.bounds, "+Inf"), histogram.counts, strict=True):
         seen += count
         buckets.append((str(bound), seen))
-    sentence = "Seconds between reading a publish and writing its event."
-    return HistogramMetricFamily("swarmwire_publish_latency_seconds", sentence, buckets, histogram.total)
+    return HistogramMetricFamily(f"swarmwire_{name}", sentence, buckets, histogram.total)
 
 
 def _build_info() -> Metric:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar, get_type_hints
 import msgspec
 from msgspec import Struct, inspect
 
-from .core.settings import RateLimit
+from .core.settings import LogRule, RateLimit
 
 __all__ = ["ConfigError", "Given", "Setting", "build", "check", "flatten", "nearest", "parse", "settings_of"]
 
@@ -168,6 +168,9 @@ def _read(kind: inspect.Type, text: str) -> object:
         case inspect.DictType(value_type=value_type):
             pairs = (entry.rpartition("=") for entry in text.split())
             return {pattern: _read(value_type, rate) for pattern, _, rate in pairs}
+        case inspect.StructType(cls=cls) if cls is LogRule:
+            parts = (part.partition(":") for part in text.split(","))
+            return {name: None if limit.lower() == "none" else int(limit) for name, _, limit in parts}
         case inspect.StructType():
             rate, _, burst = text.partition(",")
             return {"rate": float(rate), "burst": float(burst) if burst else None}
@@ -223,6 +226,8 @@ def _describe(kind: inspect.Type) -> str:
             return "a number" + _bounds(low, high)
         case inspect.ListType():
             return "a list of texts"
+        case inspect.DictType(value_type=inspect.StructType(cls=cls)) if cls is LogRule:
+            return "limits by topic pattern (quoted in TOML), as in 'agent.#=events:1000,age_ms:60000'"
         case inspect.DictType():
             return "rates by topic pattern (quoted in TOML), as in 'agent.#=100,200'"
         case inspect.StructType():

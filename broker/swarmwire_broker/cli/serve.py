@@ -25,6 +25,8 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen at.", show_default="127.0.0.1")] = None,
     port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.", show_default="8765")] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file.", show_default="./swarmwire.toml")] = None,
+    data: Annotated[str | None, typer.Option(help="Directory to keep the log in.", show_default="in memory")] = None,
+    sync: Annotated[str | None, typer.Option(help="Against power loss: full or normal.", show_default="full")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the broker.", show_default="swarmwire")] = None,
     token: Annotated[str | None, typer.Option(help="Shared token; a file is safer.")] = None,
     token_file: Annotated[str | None, typer.Option(help="File with the shared token.")] = None,
@@ -49,6 +51,8 @@ def serve(
         named: dict[str, object] = {
             "host": host,
             "port": port,
+            "data": data,
+            "sync": sync,
             "name": name,
             "insecure": insecure,
             "log_level": log_level,

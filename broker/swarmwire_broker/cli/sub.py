@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -32,13 +33,22 @@ def sub(
     conflate: Annotated[
         int | None, typer.Option("--conflate", min=0, metavar="MS", help="Only the latest of a topic, each MS.")
     ] = None,
+    resume_file: Annotated[
+        Path | None,
+        typer.Option("--resume-file", metavar="PATH", help="Go on where the last run with this file ended."),
+    ] = None,
 ) -> None:
     """Print the events that a PATTERN matches, one a line.
 
     With several patterns an event is printed once, for the first of them that matches it. Ctrl-C is the usual end
-    and exits with 0; with --count it exits with 130, since events are missing.
+    and exits with 0; with --count it exits with 130, since events are missing. With --resume-file, which takes one
+    PATTERN, --from counts for the first run only; of what was printed, at most the last event is printed again.
     """
     options: dict[str, Any] = {"from_": parse_from(start), "gaps": True}
+    if resume_file is not None:
+        if len(set(patterns)) > 1:
+            usage("--resume-file keeps the place of one pattern; start one command for each")
+        options["resume_file"] = resume_file
     if conflate is not None:
         options["conflate_ms"] = conflate
     if count == 0:
@@ -100,6 +110,8 @@ async def watch(client: Client, patterns: list[str], options: dict[str, Any], co
                 show(item)
                 shown += topic is not None
                 if shown == count:
+                    if "resume_file" in options:
+                        subscription.commit()  # it was shown, though no next one is asked for
                     raise _Enough
 
     try:

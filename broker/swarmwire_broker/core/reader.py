@@ -80,11 +80,14 @@ class Reader:
         self.outbox.delivery.catchup.add(self)
 
     def _write(self, page: Page) -> Cost:
-        payloads = self._announce_eviction()
+        evicted = self.engine.evicted(self._matcher())
+        payloads = self._announce_gap(evicted.whole) if self.position < evicted.whole else []
         # What was evicted while the page was fetched is announced as lost already.
-        events = self._encode([entry for entry in page.entries if entry.seq > self.position and self._wants(entry)])
-        self.outbox.delivery.stats.deliveries += len(events)
-        payloads += events
+        entries = [entry for entry in page.entries if entry.seq > self.position]
+        if self.position < evicted.partly:
+            payloads += self._weave(entries, page.upto, evicted.partly)
+            entries = [entry for entry in entries if entry.seq > self.position]
+        payloads += self._take(entries)
         self.position = max(page.upto, self.position)
         done = self.position >= self.engine.head
         if done:
@@ -101,17 +104,28 @@ class Reader:
         """Everything up to here was written, or will not be."""
         return self.position
 
-    @property
-    def _is_evicted(self) -> bool:
-        return self.position < self.engine.oldest - 1
+    def _take(self, entries: list[Entry]) -> list[bytes]:
+        events = self._encode([entry for entry in entries if self._wants(entry)])
+        self.outbox.delivery.stats.deliveries += len(events)
+        return events
 
-    def _announce_eviction(self) -> list[bytes]:
-        if not self._is_evicted:
-            return []
-        floor = self.engine.oldest - 1
+    def _weave(self, entries: list[Entry], upto: int, partly: int) -> list[bytes]:
+        """Entries of a stretch of which others were evicted, with a gap wherever one may be missing."""
+        payloads = []
+        for entry in entries:
+            if entry.seq > partly:
+                break
+            if entry.seq > self.position + 1:
+                payloads += self._announce_gap(entry.seq - 1)
+            payloads += self._take([entry])
+            self.position = entry.seq
+        end = min(partly, upto)
+        return payloads + self._announce_gap(end) if self.position < end else payloads
+
+    def _announce_gap(self, to: int) -> list[bytes]:
         after = self.outbox.cursor(self.position)
-        self.position = floor
-        return [self.outbox.gap(after, floor, "evicted", self._sub())]
+        self.position = to
+        return [self.outbox.gap(after, to, "evicted", self._sub())]
 
     # ---- what differs between readers
 
@@ -271,9 +285,9 @@ class ConflatingReader(ReplayReader):
     def _encode_snapshot(self, entries: list[Entry]) -> list[bytes]:
         return [conflated(entry.payload, self.subscription.quoted, 0) for entry in entries]
 
-    def _announce_eviction(self) -> list[bytes]:
+    def _announce_gap(self, to: int) -> list[bytes]:
         # What is held stands before the gap.
-        return self._release_counted() + super()._announce_eviction() if self._is_evicted else []
+        return self._release_counted() + super()._announce_gap(to)
 
     def _release_counted(self) -> list[bytes]:
         events = self._release()

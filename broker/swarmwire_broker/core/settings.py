@@ -9,7 +9,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-__all__ = ["Limits", "RateLimit", "Rates"]
+__all__ = ["Limits", "LogRule", "RateLimit", "Rates"]
 
 _Count = Annotated[int, Meta(ge=0)]
 _Positive = Annotated[int, Meta(ge=1)]
@@ -17,6 +17,14 @@ _Seconds = Annotated[float, Meta(ge=0)]
 
 KIB = 1024
 MIB = 1024 * KIB
+
+
+class LogRule(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the log holds of the topics that a pattern matches, each None where there is no limit."""
+
+    events: _Count | None = None
+    bytes: _Count | None = None
+    age_ms: _Count | None = None
 
 
 class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -85,6 +93,16 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The same in bytes."""
     log_age_ms: _Count | None = None
     """The same in time."""
+    log_rules: dict[str, LogRule] = {}
+    """The same three by topic pattern (with `data` only): the first pattern that matches decides for a topic alone."""
+    window_events: _Count = 50_000
+    """The newest events of a log on disk that are held in memory too; who reads further back waits for the disk."""
+    window_bytes: _Count = 64 * MIB
+    """The same in bytes."""
+    write_queue_events: _Positive = 10_000
+    """Events that wait to be written to disk; beyond it publishers are read more slowly."""
+    write_queue_bytes: _Positive = 16 * MIB
+    """The same in bytes."""
     latest_topics: _Count = 100_000
     """Topics whose last event is kept beside the log; the one longest unchanged makes room."""
     latest_bytes: _Count = 64 * MIB

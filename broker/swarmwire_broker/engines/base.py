@@ -10,49 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-import msgspec
-
-from swarmwire_protocol.errors import SwarmwireError
-
+from .entry import Draft, Entry, Outcome
 from .matcher import Matcher
 
-__all__ = ["Draft", "Engine", "Entry", "Outcome", "Page", "PageLimit", "Put", "Stored"]
-
-
-class Entry(msgspec.Struct, gc=False, eq=False):
-    """One event in the log: `payload` is the whole event message as JSON, written once for everyone."""
-
-    seq: int
-    ts: int
-    topic: str
-    payload: bytes
-    hidden_from: str | None = None
-    """The instance that published with `echo: false` and does not get its own event."""
-    clear: bool = False
-
-
-class Outcome(NamedTuple):
-    """What became of an append: the place it has in the log, or the error that refused it."""
-
-    seq: int = 0
-    duplicate: bool = False
-    error: SwarmwireError | None = None
-
-
-class Draft(msgspec.Struct, gc=False, eq=False):
-    """An event before it has its place: its parts as the codec makes them.
-
-    `key` is (scope, key) for an append that is to happen once; `done` hears the outcome, where anyone asks for it.
-    """
-
-    topic: str
-    head: bytes
-    origin: bytes
-    data: bytes
-    key: tuple[str, str] | None = None
-    hidden_from: str | None = None
-    clear: bool = False
-    done: Callable[[Outcome], None] | None = None
+__all__ = ["Draft", "Engine", "Entry", "Evicted", "Outcome", "Page", "PageLimit", "Put", "Stored"]
 
 
 class PageLimit(NamedTuple):
@@ -75,6 +36,17 @@ class Page(NamedTuple):
     entries: list[Entry]
     upto: int
     scanned: int
+
+
+class Evicted(NamedTuple):
+    """What the log has let go of the events that a set of patterns matches.
+
+    Nothing of them is held up to `whole`. From there up to `partly` some may be missing and the others are held (where
+    rules of retention differ by topic); after `partly` none is missing.
+    """
+
+    whole: int
+    partly: int
 
 
 class Stored(NamedTuple):
@@ -101,6 +73,19 @@ class Engine(Protocol):
     """The name of this log; a log made anew has another."""
     listener: Callable[[Entry], None]
     """Called with each event, in order, at the moment it becomes visible."""
+    defers: bool
+    """Whether appends are decided later than `append` returns: then they may fail when nobody waits for them any more,
+    and publishers can be ahead of the log."""
+    relieved: Callable[[], None]
+    """Called when `congested` ends."""
+
+    @property
+    def congested(self) -> bool:
+        """Whether so much waits to be written that publishers must be slowed; what they append is taken still."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the log cannot be written just now: appends are refused, reading goes on. None while it can."""
 
     @property
     def head(self) -> int:
@@ -109,6 +94,9 @@ class Engine(Protocol):
     @property
     def oldest(self) -> int:
         """The lowest `seq` the log still holds; head + 1 if it holds none."""
+
+    def evicted(self, matcher: Matcher) -> Evicted:
+        """What the log has let go of the events that these patterns match."""
 
     @property
     def latest_floor(self) -> int:
@@ -126,7 +114,8 @@ class Engine(Protocol):
     def read(self, matcher: Matcher, after: int, limit: PageLimit) -> Page | None:
         """A page from memory; None if memory does not reach back to `after` (then `fetch` does).
 
-        Where the log itself has evicted what follows `after`, the page begins with the oldest event it holds.
+        Where the log itself has evicted what follows `after`, the page begins with the oldest event it holds; what is
+        missing, there or later, `evicted` tells, asked when the page is there.
         """
 
     async def fetch(self, matcher: Matcher, after: int, limit: PageLimit) -> Page:

@@ -13,7 +13,11 @@ Key = tuple[str, str, str]
 
 
 class DedupeTable:
-    """Key -> the place it was given, for `dedupe_ms` and never shorter. A full table refuses instead of forgetting."""
+    """Key -> the place it was given, for `dedupe_ms` and never shorter. A full table refuses instead of forgetting.
+
+    Attributes:
+        last_until: when the key remembered last may be forgotten.
+    """
 
     def __init__(self, dedupe_ms: int, max_keys: int, max_keys_per_scope: int) -> None:
         self._dedupe_ms = dedupe_ms
@@ -22,7 +26,7 @@ class DedupeTable:
         self._places: OrderedDict[Key, tuple[int, int]] = OrderedDict()
         # When each key of a scope is forgotten, in rising order, as they are over all scopes.
         self._untils: dict[str, deque[int]] = {}
-        self._last_until = 0
+        self.last_until = 0
 
     def __len__(self) -> int:
         return len(self._places)
@@ -33,24 +37,28 @@ class DedupeTable:
         known = self._places.get(key)
         return known[0] if known is not None else None
 
-    def check_room(self, key: Key, now_ms: int) -> None:
-        """Make sure that one more key of this scope can be remembered.
+    def check_room(self, key: Key, now_ms: int, waiting: int = 0, waiting_of_scope: int = 0) -> None:
+        """Make sure that one more key of this scope can be remembered, beside those that wait to be.
 
         Raises:
             SwarmwireError: UNAVAILABLE, with the time after which there is room again.
         """
-        if len(self._places) >= self._max_keys:
+        if len(self._places) + waiting >= self._max_keys:
             oldest = next(iter(self._places.values()), (0, now_ms))[1]
             raise self._full("The table of idempotency keys is full", oldest - now_ms)
         untils = self._untils.get(key[0], ())
-        if len(untils) >= self._max_keys_per_scope:
+        if len(untils) + waiting_of_scope >= self._max_keys_per_scope:
             oldest = untils[0] if untils else now_ms
             raise self._full("This subject's share of the table of idempotency keys is full", oldest - now_ms)
 
     def remember(self, key: Key, seq: int, now_ms: int) -> None:
         """Remember the place a key was given."""
         # Where the clock was set back, a key stays as long as those before it.
-        self._last_until = until = max(self._last_until, now_ms + self._dedupe_ms)
+        self.restore(key, seq, max(self.last_until, now_ms + self._dedupe_ms))
+
+    def restore(self, key: Key, seq: int, until: int) -> None:
+        """Remember the place a key was given until a time that was decided before; times never fall."""
+        self.last_until = until
         self._places[key] = (seq, until)
         self._untils.setdefault(key[0], deque()).append(until)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import Final
 
-from .base import Entry, Page, PageLimit
+from .base import Page, PageLimit
+from .entry import Entry
 from .matcher import Matcher
 
 __all__ = ["LatestTable"]
 
-_STALE_ALLOWED: Final = 1_024
+_STALE_ALLOWED: Final = 4_096
 
 
 class LatestTable:

@@ -8,7 +8,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from typing import Final
 
-from .base import Entry, Page, PageLimit
+from .base import Page, PageLimit
+from .entry import Entry
 from .matcher import Matcher
 from .topicindex import TopicIndex
 from .window import Window
@@ -43,8 +44,8 @@ class Log:
         self._max_events = math.inf if max_events is None else max_events
         self._max_bytes = math.inf if max_bytes is None else max_bytes
         self._max_age_ms = max_age_ms
-        self._ring: Window[Entry | None] = Window()
-        self._by_topic: dict[str, Window[int]] = {}
+        self._ring = Window()
+        self._by_topic: dict[str, Window] = {}
         self._topics = TopicIndex()
 
     def __len__(self) -> int:
@@ -73,8 +74,7 @@ class Log:
             self._evict_one()
 
     def _evict_one(self) -> None:
-        entry = self._ring.popleft()
-        assert entry is not None
+        entry: Entry = self._ring.popleft()
         self.oldest += 1
         self.bytes -= len(entry.payload) + _ENTRY_OVERHEAD
         places = self._by_topic[entry.topic]
@@ -86,8 +86,7 @@ class Log:
     # ---- reading
 
     def _at(self, seq: int) -> Entry:
-        entry = self._ring.items[self._ring.start + seq - self.oldest]
-        assert entry is not None
+        entry: Entry = self._ring.items[self._ring.start + seq - self.oldest]
         return entry
 
     def read(self, matcher: Matcher, after: int, limit: PageLimit) -> Page:
@@ -105,7 +104,6 @@ class Log:
         begin = after
         start = self._ring.start + after + 1 - self.oldest
         for entry in self._ring.items[start : start + limit.scan]:
-            assert entry is not None
             if matcher(entry.topic):
                 if len(entries) >= limit.entries or size >= limit.bytes:
                     break
@@ -171,5 +169,9 @@ class Log:
     def find_since(self, ts: int) -> int:
         """The place after which the events with this time or a later one stand. `ts` never falls within a log."""
         ring = self._ring
-        index = bisect_left(ring.items, ts, ring.start, key=lambda entry: entry.ts if entry else 0)
+        index = bisect_left(ring.items, ts, ring.start, key=_time)
         return self.oldest - 1 + index - ring.start
+
+
+def _time(entry: Entry | None) -> int:
+    return entry.ts if entry is not None else 0

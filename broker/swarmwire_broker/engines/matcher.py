@@ -22,22 +22,27 @@ class Matcher:
         wildcards: the others.
     """
 
-    __slots__ = ("_known", "_root", "literals", "wildcards")
+    __slots__ = ("_exact", "_known", "_root", "literals", "wildcards")
 
     def __init__(self, patterns: Iterable[str]) -> None:
         unique = dict.fromkeys(patterns)
         self.literals = tuple(p for p in unique if is_literal(p))
         self.wildcards = tuple(p for p in unique if not is_literal(p))
+        self._exact = frozenset(self.literals)
         self._root = PatternNode()
-        for pattern in unique:
+        for pattern in self.wildcards:
             plant(self._root, pattern)
         self._known: dict[str, bool] = {}
 
     def __call__(self, topic: str) -> bool:
         """Whether any of the patterns matches the topic."""
+        if topic in self._exact:
+            return True
+        if not self.wildcards:
+            return False
         known = self._known.get(topic)
         if known is None:
-            known = any(True for _ in matching(self._root, topic))
+            known = bool(matching(self._root, topic.split(".")))
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
             self._known[topic] = known

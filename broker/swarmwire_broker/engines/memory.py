@@ -10,8 +10,9 @@ from swarmwire_protocol.codec import encode_event
 from swarmwire_protocol.cursor import new_epoch
 from swarmwire_protocol.errors import SwarmwireError
 
-from .base import Draft, Entry, Outcome, Page, PageLimit, Put, Stored
+from .base import Evicted, Page, PageLimit, Put, Stored
 from .dedupe import DedupeTable
+from .entry import Draft, Entry, Outcome, new_entry
 from .latest import LatestTable
 from .log import Log
 from .matcher import Matcher
@@ -27,6 +28,10 @@ def _nobody(entry: Entry) -> None:
     """The listener until there is one."""
 
 
+def _never() -> None:
+    """An engine that is never congested is never relieved."""
+
+
 class MemoryEngine:
     """A ring of the newest events beside the last event of every topic. An append is decided at once.
 
@@ -34,6 +39,9 @@ class MemoryEngine:
     """
 
     durability = "accepted"
+    defers = False
+    congested = False
+    trouble = None
 
     def __init__(
         self,
@@ -50,6 +58,7 @@ class MemoryEngine:
     ) -> None:
         self.epoch = new_epoch()
         self.listener: Callable[[Entry], None] = _nobody
+        self.relieved: Callable[[], None] = _never
         self.log = Log(log_events, log_bytes, log_age_ms)
         self.table = LatestTable(latest_topics, latest_bytes)
         self.keys = DedupeTable(dedupe_ms, dedupe_keys, dedupe_keys_per_subject)
@@ -67,6 +76,10 @@ class MemoryEngine:
         if self._ages:
             self.log.evict_older(self._now_ms())
         return self.log.oldest
+
+    def evicted(self, matcher: Matcher) -> Evicted:
+        gone = self.oldest - 1
+        return Evicted(gone, gone)
 
     @property
     def latest_floor(self) -> int:
@@ -111,7 +124,7 @@ class MemoryEngine:
         ts = self._ts = now if now > self._ts else self._ts
         seq = self.log.head + 1
         payload = encode_event(draft.head, seq, ts, draft.origin, draft.data, draft.clear)
-        entry = Entry(seq, ts, draft.topic, payload, draft.hidden_from, draft.clear)
+        entry = new_entry(seq, ts, draft.topic, payload, draft.hidden_from, draft.clear)
         self.log.append(entry)
         self.table.put(entry)
         self.listener(entry)

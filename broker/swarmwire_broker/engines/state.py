@@ -8,7 +8,7 @@ from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 
 from .base import Put, Stored
 
-__all__ = ["State"]
+__all__ = ["State", "conflict"]
 
 
 class State:
@@ -35,10 +35,7 @@ class State:
             stored = self._values.get(put.key)
             revision = stored.revision if stored else 0
             if put.expected is not None and put.expected != revision:
-                raise SwarmwireError(
-                    ErrorCode.CONFLICT,
-                    f"Expected {put.key} at revision {put.expected}; it is at {revision}.",
-                )
+                raise conflict(put, revision)
 
     def apply(self, puts: Sequence[Put]) -> int:
         """Change the keys; the new revision, the same for all of them."""
@@ -50,3 +47,8 @@ class State:
             else:
                 self._values[put.key] = Stored(put.value, self.revision)
         return self.revision
+
+
+def conflict(put: Put, revision: int) -> SwarmwireError:
+    """The error for a key that has not the revision a change expects."""
+    return SwarmwireError(ErrorCode.CONFLICT, f"Expected {put.key} at revision {put.expected}; it is at {revision}.")

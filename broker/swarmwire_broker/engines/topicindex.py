@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final, TypeAlias
 
+from swarmwire_protocol.topics import matches
+
 __all__ = ["TopicIndex"]
 
-# A branch maps a segment to what lies below it: the topic itself where nothing else does (so a topic costs one
-# entry and no dict of its own), else a branch. The topic that ends at a branch stands in it under "".
+# A branch maps a segment to what lies below it: the topic itself where nothing else does, however long it is (so a
+# topic costs one entry and no dict of its own), else a branch. The topic that ends at a branch stands in it under "".
 _Branch: TypeAlias = "dict[str, _Branch | str]"
 
 _HERE: Final = ""
@@ -18,6 +20,8 @@ _WILD: Final = ("*", "#")
 
 class TopicIndex:
     """A set of topics that answers `find(pattern)` at the cost of what the pattern walks, not of what is there."""
+
+    __slots__ = ("_root",)
 
     def __init__(self) -> None:
         self._root: _Branch = {}
@@ -28,43 +32,38 @@ class TopicIndex:
     def clear(self) -> None:
         self._root.clear()
 
-    def add(self, topic: str) -> None:
-        """Put a topic in; harmless if it is there."""
-        *way, last = topic.split(".")
+    def add(self, topic: str, segments: list[str] | None = None) -> None:
+        """Put a topic in; harmless if it is there. Whoever has its segments at hand spares taking it apart."""
         branch = self._root
-        for segment in way:
+        for depth, segment in enumerate(topic.split(".") if segments is None else segments, 1):
             below = branch.get(segment)
-            if not isinstance(below, dict):
-                below = branch[segment] = {} if below is None else {_HERE: below}
+            if below is None:
+                branch[segment] = topic
+                return
+            if isinstance(below, str):
+                if below == topic:
+                    return
+                below = branch[segment] = _branch_of(below, depth)
             branch = below
-        below = branch.get(last)
-        if isinstance(below, dict):
-            below[_HERE] = topic
-        else:
-            branch[last] = topic
+        branch[_HERE] = topic
 
     def remove(self, topic: str) -> None:
         """Take a topic out; harmless if it is not there."""
-        *way, last = topic.split(".")
         path: list[tuple[_Branch, str]] = []
         branch = self._root
-        for segment in way:
+        for segment in topic.split("."):
             below = branch.get(segment)
             if not isinstance(below, dict):
-                return
+                if below == topic:
+                    del branch[segment]
+                break
             path.append((branch, segment))
             branch = below
-        below = branch.get(last)
-        if isinstance(below, dict):
-            path.append((branch, last))
-            below.pop(_HERE, None)
-            branch = below
         else:
-            branch.pop(last, None)
-        for parent, segment in reversed(path):
-            if parent[segment]:
-                break
-            del parent[segment]
+            branch.pop(_HERE, None)
+        while path and not branch:
+            branch, segment = path.pop()
+            del branch[segment]
 
     def find(self, pattern: str, *, most: int | None = None, steps: int | None = None) -> list[str] | None:
         """The topics that a pattern matches, in no order.
@@ -73,30 +72,36 @@ class TopicIndex:
         """
         found: list[str] = []
         segments = pattern.split(".")
+        spent = 0
         seen: set[tuple[int, int]] = set()
         work: list[tuple[_Branch | str, int]] = [(self._root, 0)]
         while work:
-            if steps is not None and len(seen) + len(work) > steps:
+            if steps is not None and spent + len(work) > steps:
                 return None
             node, index = work.pop()
-            if (id(node), index) in seen:
+            # A topic is asked once as a whole, whatever part of the pattern has led there.
+            place = (id(node), 0 if isinstance(node, str) else index)
+            if place in seen:
                 continue
-            seen.add((id(node), index))
-            if index == len(segments):
-                self._arrive(node, found)
-                if most is not None and len(found) > most:
-                    return None
-            else:
+            seen.add(place)
+            spent += 1
+            if isinstance(node, str):
+                spent += node.count(".")
+                if matches(pattern, node):
+                    found.append(node)
+            elif index < len(segments):
                 work += islice(self._below(node, index, segments), steps)
+            elif (topic := node.get(_HERE)) is not None:
+                work.append((topic, index))
+            if most is not None and len(found) > most:
+                return None
         return found
 
-    def _below(self, node: _Branch | str, index: int, segments: list[str]) -> Iterator[tuple[_Branch | str, int]]:
+    def _below(self, node: _Branch, index: int, segments: list[str]) -> Iterator[tuple[_Branch | str, int]]:
         """Where a pattern goes on, read up to segment `index`, from a place in the trie."""
         segment = segments[index]
         if segment == "#":
             yield node, index + 1
-        if isinstance(node, str):
-            return
         # A pattern that begins with a wildcard matches no topic that begins with `$`.
         guarded = node is self._root and segments[0] in _WILD
         if segment not in _WILD:
@@ -108,7 +113,8 @@ class TopicIndex:
             if name != _HERE and not (guarded and name.startswith("$")):
                 yield below, after
 
-    def _arrive(self, node: _Branch | str, found: list[str]) -> None:
-        topic = node if isinstance(node, str) else node.get(_HERE)
-        if isinstance(topic, str):
-            found.append(topic)
+
+def _branch_of(topic: str, depth: int) -> _Branch:
+    """A branch for a topic that has stood by itself so far; `depth` segments lead there."""
+    segments = topic.split(".", depth + 1)
+    return {segments[depth] if depth < len(segments) else _HERE: topic}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from swarmwire_broker.core.settings import Limits
-from swarmwire_broker.engines.base import Outcome, PageLimit
+from swarmwire_broker.engines.base import Evicted, Outcome, PageLimit
 from swarmwire_broker.engines.matcher import Matcher
 from swarmwire_protocol.codec import decode_from_broker
 from swarmwire_protocol.messages import Event
@@ -110,6 +110,28 @@ class LogSuite(EngineSuite):
             assert await rig.seqs("#") == [3, 4, 5]
             assert await rig.seqs("a") == []
             assert (await rig.page(["#"], 0, PageLimit(1, 1_000, 1))).upto == 3
+
+    async def test_what_was_evicted_can_be_asked_for(self) -> None:
+        async with self.rigged(Limits(log_events=3)) as rig:
+            assert rig.engine.evicted(Matcher(["#"])) == Evicted(0, 0)
+            await rig.publish("a", "b", "c", "d", "e")
+            assert rig.engine.evicted(Matcher(["#", "a.*"])) == Evicted(2, 2)
+
+    async def test_an_engine_at_rest_is_neither_congested_nor_in_trouble(self, rig: Rig) -> None:
+        await rig.publish("a")
+        assert (rig.engine.congested, rig.engine.trouble) == (False, None)
+        assert rig.engine.defers == (rig.engine.durability != "accepted")
+
+    async def test_events_of_one_turn_keep_their_order_whatever_they_carry(self, rig: Rig) -> None:
+        outcomes: list[Outcome] = []
+        for number in range(30):
+            key = f"k{number % 10}" if number % 3 == 0 else None
+            rig.engine.append(rig.draft("a", b"%d" % number, key=key, done=outcomes.append))
+        await rig.append("end")
+        stored = [entry.payload for entry in rig.heard]
+        assert [outcome.seq for outcome in outcomes if not outcome.duplicate] == list(range(1, len(stored)))
+        assert len({outcome.seq for outcome in outcomes}) == len(stored) - 1
+        assert [entry.payload for entry in await rig.read_all(["#"])] == stored
 
     async def test_a_log_of_0_events_delivers_and_holds_nothing(self) -> None:
         async with self.rigged(Limits(log_events=0)) as rig:

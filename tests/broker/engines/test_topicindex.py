@@ -73,6 +73,25 @@ def test_wildcards(there: list[str], pattern: str, expected: list[str]) -> None:
     assert found(index_of(*there), pattern) == expected
 
 
+def test_topics_part_where_they_differ_and_however_deep_that_is() -> None:
+    deep = ".".join(["a"] * 30)
+    index = index_of(f"{deep}.x", f"{deep}.y", deep, "a.a", f"{deep}.x")
+    assert found(index, f"{deep}.*") == [f"{deep}.x", f"{deep}.y"]
+    assert found(index, "#.a") == ["a.a", deep]
+    assert len(found(index, "#")) == 4
+
+
+def test_a_topic_that_has_its_first_segment_for_itself_takes_one_entry() -> None:
+    index = index_of("a.b.c.d", "b")
+    assert index._root == {"a": "a.b.c.d", "b": "b"}
+
+
+def test_a_topic_may_come_with_its_segments() -> None:
+    index = index_of("a.b.d")
+    index.add("a.b.c", ["a", "b", "c"])
+    assert found(index, "a.*.c") == ["a.b.c"]
+
+
 def test_many_wildcards_for_any_number_do_not_explode() -> None:
     index = index_of(".".join(["a"] * 32), *(f"a.b{number}" for number in range(100)))
     pattern = ".".join(["#", "a"] * 15 + ["#", "z"])

@@ -10,7 +10,7 @@ from swarmwire_broker.engines.window import Window
 
 @given(st.lists(st.integers(0, 40), max_size=60))
 def test_a_window_is_what_was_appended_without_what_was_taken(moves: list[int]) -> None:
-    window: Window[int] = Window()
+    window: Window = Window()
     model: list[int] = []
     number = 0
     for move in moves:
@@ -26,7 +26,7 @@ def test_a_window_is_what_was_appended_without_what_was_taken(moves: list[int]) 
 
 
 def test_what_is_gone_takes_no_lasting_room() -> None:
-    window: Window[int] = Window()
+    window: Window = Window()
     for number in range(10_000):
         window.items.append(number)
         if number >= 10:
@@ -36,7 +36,7 @@ def test_what_is_gone_takes_no_lasting_room() -> None:
 
 
 def test_a_taken_item_is_replaced_until_there_is_room_to_be_made() -> None:
-    window: Window[str] = Window()
+    window: Window = Window()
     window.items += ["a", "b"]
     assert window.popleft("") == "a"
     assert (window.items, window.start) == (["", "b"], 1)

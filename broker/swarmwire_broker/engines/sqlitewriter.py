@@ -1,0 +1,263 @@
+"""The thread that writes: it takes all that waits, makes it one transaction, and tells the loop when it is stored."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
+from typing import Final, TypeAlias
+
+from swarmwire_protocol.codec import encode_event
+from swarmwire_protocol.errors import ErrorCode, SwarmwireError
+
+from .base import Put
+from .entry import Draft, Entry
+from .retention import Kept
+from .sqlitestore import KeyRow, Store
+
+__all__ = ["Batch", "Change", "Item", "Writer"]
+
+log = logging.getLogger("swarmwire.broker.engine")
+
+_MOST: Final = 1_000
+"""Items from which on a transaction takes no more in: the loop hears of all of them in one turn."""
+_EVICTED: Final = 2_000
+"""Events of a rule that one transaction lets go at most, or twice what it appends if that is more."""
+_SWEEP: Final = 1.0
+"""Seconds between two looks at what has grown too old, and between two tries when nothing can be written."""
+_RETRY_MS: Final = 1_000
+
+
+class Change:
+    """Keys to change and events to append as one step; `error` or `revision` is what became of it."""
+
+    __slots__ = ("appends", "done", "error", "puts", "revision")
+
+    def __init__(self, puts: Sequence[Put], appends: Sequence[Draft], done: Callable[[Change], None]) -> None:
+        self.puts = puts
+        self.appends = appends
+        self.done = done
+        self.error: Exception | None = None
+        self.revision = 0
+
+
+Item: TypeAlias = "Draft | Change"
+
+
+class Batch:
+    """What was written in one transaction, or could not be.
+
+    Attributes:
+        items: what was asked for, in order; each item of a change that was refused carries its error.
+        entries: the events stored, in order.
+        untils: when each idempotency key of the batch may be forgotten, in order.
+        rules: where the rules of retention stand now.
+        error: why nothing of it was stored.
+        in_doubt: whether it may be found stored all the same, after a crash.
+        seconds: how long it took.
+    """
+
+    __slots__ = ("entries", "error", "in_doubt", "items", "rules", "seconds", "untils")
+
+    def __init__(self, items: list[Item]) -> None:
+        self.items = items
+        self.entries: list[Entry] = []
+        self.untils: list[int] = []
+        self.rules: dict[int, Kept] = {}
+        self.error: SwarmwireError | None = None
+        self.in_doubt = False
+        self.seconds = 0.0
+
+
+class Writer:
+    """One thread, one connection, one transaction after another.
+
+    Arguments:
+        store: the log, opened; the thread closes it.
+        now_ms: the clock.
+        dedupe_ms: how long idempotency keys are kept.
+        latest_floor: asked for what the table of last events has dropped.
+        tell: hands a batch to the loop; called in this thread.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        now_ms: Callable[[], int],
+        dedupe_ms: int,
+        last_until: int,
+        latest_floor: Callable[[], int],
+        tell: Callable[[Batch], None],
+    ) -> None:
+        self._store = store
+        self._now_ms = now_ms
+        self._dedupe_ms = dedupe_ms
+        self._last_until = last_until
+        self._latest_floor = latest_floor
+        self._tell = tell
+        self._queue: SimpleQueue[list[Item] | None] = SimpleQueue()
+        self._failing = False
+        self._more = True
+        self._thread = threading.Thread(target=self._run, name="swarmwire-writer", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def submit(self, items: list[Item]) -> None:
+        """Have this written, after what was submitted before."""
+        self._queue.put(items)
+
+    def close(self) -> None:
+        """Write what waits, close the log and end. Waits for it, so not on the loop. Harmless twice."""
+        self._queue.put(None)
+        self._thread.join()
+
+    # ---- the thread
+
+    def _run(self) -> None:
+        going = True
+        while going:
+            items, going = self._take()
+            if items:
+                for batch in self._write(items):
+                    self._tell(batch)
+            elif going:
+                self._sweep()
+        try:
+            self._store.close()
+        except sqlite3.Error:
+            log.exception("the log could not be closed in order; what was acknowledged is stored")
+
+    def _take(self) -> tuple[list[Item], bool]:
+        """Everything that waits, up to a batch of a good size; and whether to go on."""
+        items: list[Item] = []
+        try:
+            waiting = self._queue.get(timeout=self._patience())
+            while waiting is not None:
+                items += waiting
+                if len(items) >= _MOST:
+                    return items, True
+                waiting = self._queue.get_nowait()
+        except Empty:
+            return items, True
+        return items, False
+
+    def _patience(self) -> float | None:
+        if self._more and not self._failing:
+            return 0.0
+        return _SWEEP if self._failing or self._store.ages else None
+
+    def _write(self, items: list[Item]) -> list[Batch]:
+        batch = Batch(items)
+        try:
+            self._attempt(batch)
+        except Exception as error:
+            if not _concerns_all(error) and len(items) > 1:
+                # It is one of them that cannot be written; the others can.
+                return [one for item in items for one in self._write([item])]
+            self._fail(batch, error)
+        return [batch]
+
+    def _attempt(self, batch: Batch) -> None:
+        began = time.perf_counter()
+        try:
+            self._store.begin()
+            self._fill(batch)
+            self._let_go(2 * len(batch.entries))
+        except BaseException:
+            self._store.rollback()
+            raise
+        self._commit(batch)
+        batch.rules = dict(self._store.rules)
+        batch.seconds = time.perf_counter() - began
+        if self._failing:
+            self._failing = False
+            log.warning("the log can be written again")
+
+    def _commit(self, batch: Batch) -> None:
+        try:
+            self._store.commit(self._latest_floor())
+        except BaseException as error:
+            batch.in_doubt = getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_FULL
+            self._store.rollback()
+            raise
+
+    def _fill(self, batch: Batch) -> None:
+        store = self._store
+        # Time may be set back under a running broker, or between two; `ts` never falls within a log.
+        now = self._now_ms()
+        store.ts = max(store.ts, now)
+        entries: list[Entry] = []
+        keys: list[KeyRow] = []
+        batch.entries, batch.untils = entries, []
+        for item in batch.items:
+            if isinstance(item, Change):
+                self._change(item, entries)
+            else:
+                entry = self._entry(item)
+                entries.append(entry)
+                if item.key is not None:
+                    keys.append(KeyRow(item.key[0], item.topic, item.key[1], entry.seq, self._until(now)))
+        store.add(entries)
+        if keys:
+            store.add_keys(keys)
+            batch.untils = [key.until for key in keys]
+
+    def _entry(self, draft: Draft) -> Entry:
+        store = self._store
+        store.head = seq = store.head + 1
+        payload = encode_event(draft.head, seq, store.ts, draft.origin, draft.data, draft.clear)
+        return Entry(seq, store.ts, draft.topic, payload, draft.hidden_from, draft.clear)
+
+    def _until(self, now: int) -> int:
+        # Where the clock was set back, a key stays as long as those before it.
+        self._last_until = max(self._last_until, now + self._dedupe_ms)
+        return self._last_until
+
+    def _change(self, change: Change, entries: list[Entry]) -> None:
+        change.error = None
+        try:
+            self._store.check(change.puts)
+        except SwarmwireError as error:
+            change.error = error
+            return
+        change.revision = self._store.apply(change.puts)
+        entries += [self._entry(draft) for draft in change.appends]
+
+    def _fail(self, batch: Batch, error: Exception) -> None:
+        if not self._failing:
+            log.error("the log cannot be written; publishes are refused until it can", exc_info=error)
+        self._failing = not batch.items or _concerns_all(error)
+        batch.entries = []
+        batch.error = SwarmwireError(
+            ErrorCode.UNAVAILABLE, f"The log cannot be written just now: {error}.", retry_after_ms=_RETRY_MS
+        )
+
+    # ---- letting go
+
+    def _let_go(self, least: int) -> None:
+        """Let go what is over the limits, a bounded part of it; the rest when there is time."""
+        now, floor = self._now_ms(), self._latest_floor()
+        most = max(_EVICTED, least)
+        self._more = self._store.evict(now, floor, most)
+        self._store.forget_keys(now, most)
+        if floor:
+            self._store.forget_last(floor, most)
+
+    def _sweep(self) -> None:
+        """Nothing is to be written: let go what has become too old, and see whether writing works again."""
+        batch = Batch([])
+        try:
+            self._attempt(batch)
+        except Exception as error:
+            self._fail(batch, error)
+        self._tell(batch)
+
+
+def _concerns_all(error: Exception) -> bool:
+    """Whether it is the file or the disk that fails, not what was to be written."""
+    return isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError
