@@ -3,7 +3,9 @@ FROM python:3.11-slim AS build
 WORKDIR /src
 # Without pip of its own: the environment cannot be changed from inside it.
 RUN python -m venv --without-pip /opt/venv
-COPY pyproject.toml README.md ./
+# The compiler for the data plane stays behind in this stage.
+RUN command -v cc || (apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev)
+COPY pyproject.toml README.md hatch_build.py ./
 COPY protocol protocol/
 COPY broker broker/
 COPY channels channels/

@@ -3,22 +3,30 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+# What is compiled where there is a compiler: each .pyx, and each .py with a .pxd beside it.
+TYPED  := $(shell find broker protocol -name '*.pxd' -o -name '*.pyx')
+BUILT  := $(VENV)/.built
 
-.PHONY: help run test check format test-docker bench clean
+.PHONY: help run test check format test-autobahn test-docker soak bench clean
 
 help:            ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	SWARMWIRE_PURE=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
 	@touch $(READY)
 
-run: $(READY)    ## set everything up and serve on ws://127.0.0.1:8765/ws (ARGS="--port 9000" adds flags)
+$(BUILT): $(READY) hatch_build.py $(TYPED) $(patsubst %.pxd,%.py,$(filter %.pxd,$(TYPED)))
+	$(BIN)/python hatch_build.py
+	@touch $(BUILT)
+
+run: $(BUILT)    ## set everything up and serve on ws://127.0.0.1:8765/ws (ARGS="--port 9000" adds flags)
 	$(BIN)/swarmwire serve $(ARGS)
 
-test: $(READY)   ## run every test (ARGS="-k router" adds flags)
+test: $(BUILT)   ## run every test, and those of protocol and broker without compiled modules (ARGS="-k router" adds flags)
 	$(BIN)/python -m pytest $(ARGS)
+	SWARMWIRE_PURE=1 $(BIN)/python -m pytest tests/protocol tests/broker $(ARGS)
 
 check: $(READY)  ## lint, formatting, types, the direction of imports
 	$(BIN)/ruff check .
@@ -33,8 +41,15 @@ format: $(READY) ## rewrite the code as `make check` wants it
 test-docker:     ## build the image and the compose project, publish through them and read back (needs Docker)
 	tests/docker/run
 
-bench: $(READY)  ## measure Swarmwire beside its peers (QUICK=1: two minutes; SKIP=a,b: without these; ONLY=a,b: just these)
-	$(BIN)/python -m benchmarks.runner $(if $(QUICK),--quick) $(if $(SKIP),--skip $(SKIP)) $(if $(ONLY),--only $(ONLY))
+test-autobahn: $(BUILT) ## run the Autobahn suite against the WebSocket path (needs Python 2.7; WRITE=1: into the docs)
+	$(BIN)/python tests/autobahn/suite.py $(if $(WRITE),--write)
+
+soak: $(BUILT)   ## run the history workloads with faults for MINUTES=10, from SEED=1 on; what fails is kept and named
+	$(BIN)/python -m tests.history.soak --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1)
+
+bench: $(BUILT)  ## measure Swarmwire beside its peers (QUICK=1: two minutes; SKIP=a,b: without these; ONLY=a,b: just these)
+	$(BIN)/python -m benchmarks.runner $(if $(QUICK),--quick) $(if $(SKIP),--skip $(SKIP)) $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 clean:           ## remove what these commands made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist benchmarks/.build
+	find broker protocol -name '*.so' -delete
+	rm -rf $(VENV) .build soak-histories .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist benchmarks/.build

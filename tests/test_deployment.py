@@ -88,7 +88,8 @@ def test_every_package_of_the_distribution_is_copied_into_the_build() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
     folders = {package.split("/")[0] for package in wheel["packages"]}
-    assert folders | {"pyproject.toml", project["project"]["readme"]} == set(copied())
+    files = {"pyproject.toml", project["project"]["readme"], wheel["hooks"]["custom"]["path"]}
+    assert folders | files == set(copied())
 
 
 def test_only_what_is_copied_leaves_the_ignore_file() -> None:

@@ -13,6 +13,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+import swarmwire_protocol  # noqa: F401  it decides whether compiled modules are used, before any of ours is imported
+
 if TYPE_CHECKING:
     from .app import create_app
     from .broker import Broker

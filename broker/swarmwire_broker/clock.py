@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Coroutine
+from time import monotonic
+from time import time as _time
 from typing import Any
 
 from .core.ports import Timer
@@ -24,10 +25,10 @@ class LoopClock:
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
         self._loop = loop or asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self.time = self._loop.time
+        self.time = monotonic  # what loops count in too, but theirs may stand still for a turn
 
     def now_ms(self) -> int:
-        return time.time_ns() // 1_000_000
+        return int(_time() * 1000)
 
     def call_soon(self, callback: Callable[[], object]) -> Timer:
         return self._loop.call_soon(callback)

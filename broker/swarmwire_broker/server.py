@@ -14,12 +14,13 @@ from typing import Any
 
 import uvicorn
 
-from .app import create_app
+from .app import create_app, sites_of
 from .auth.custom import Authenticate
 from .broker import Broker
 from .config import Config, ConfigError
-from .transports.handover import HandoverProtocol, upgrade_protocol
+from .transports.handover import HandoverProtocol
 from .transports.origin import check_allow_lists, is_loopback
+from .transports.shortcut import shortcut_protocol
 
 __all__ = ["Server", "run"]
 
@@ -115,7 +116,7 @@ class Server:
     def _uvicorn_config(self) -> uvicorn.Config:
         return uvicorn.Config(
             create_app(self.broker),
-            http=upgrade_protocol(self.config.limits),
+            http=shortcut_protocol(self.broker, sites_of(self.config), self.config.path, self.config.limits),
             ws=HandoverProtocol,
             ws_ping_interval=None,
             ws_per_message_deflate=False,

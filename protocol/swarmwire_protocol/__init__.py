@@ -8,8 +8,14 @@
 - `topics`: the grammar of topics and patterns, matching, containment
 - `versions`: the choice of the version that both sides speak
 - `errors`: the table of errors, the table of close codes
+- `accelerators`: the busiest small functions, compiled where that is possible (`fallbacks` has them in Python)
+- `purity`: leaving what is compiled aside
 
 Import from the modules; the package itself exports nothing.
 """
 
+from .purity import stay_pure
+
 __all__: list[str] = []
+
+stay_pure()  # before anything that could be compiled is imported

@@ -15,6 +15,7 @@ import msgspec
 import orjson
 from msgspec import Raw
 
+from .accelerators import encode_event
 from .errors import ErrorCode, SwarmwireError
 from .messages import BrokerMessage, ClientMessage, Error, Reply, RequestId
 
@@ -291,15 +292,6 @@ def event_origin(sender: str | None, headers: dict[str, str] | None = None) -> b
     """The part of an event that says who published it."""
     origin = b'"from":%b,' % quote(sender) if sender is not None else b""
     return origin + b'"headers":%b,' % encode(headers) if headers else origin
-
-
-def encode_event(head: bytes, seq: int | None, ts: int, origin: bytes, data: bytes, clear: bool = False) -> bytes:
-    """One event as JSON, from parts that are made once: `event_head`, `event_origin` and checked data."""
-    if seq is not None and not clear:
-        return b'%b"seq":%d,"ts":%d,%b"data":%b}' % (head, seq, ts, origin, data)
-    place = b'"seq":%d,' % seq if seq is not None else b""
-    mark = b'"clear":true,' if clear else b""
-    return b'%b%b"ts":%d,%b%b"data":%b}' % (head, place, ts, origin, mark, data)
 
 
 def with_sub(payload: bytes, sub: bytes) -> bytes:

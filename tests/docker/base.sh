@@ -1,6 +1,6 @@
 # The base image of the Dockerfile: pulled, or on a machine that reaches no registry, a stand-in made from Debian.
 #
-# The stand-in has what the Dockerfile relies on: `python` 3.11 with pip and venv. It is made only for a daemon that
+# The stand-in has what the Dockerfile relies on: `python` 3.11 with pip, venv and headers, and a compiler. It is made only for a daemon that
 # this test started, never in one that serves somebody.
 # shellcheck shell=bash
 
@@ -27,7 +27,7 @@ make_stand_in() {
     local tree=$WORK/rootfs mirror
     mirror=$(debian_mirror)
     provide_packages debootstrap:debootstrap
-    debootstrap --variant=minbase --include=ca-certificates,python3,python3-pip,python3-venv \
+    debootstrap --variant=minbase --include=ca-certificates,gcc,libc6-dev,python3,python3-dev,python3-pip,python3-venv \
         "$RELEASE" "$tree" "$mirror" >"$WORK/debootstrap.log" 2>&1 ||
         fail "debootstrap failed"$'\n'"$(tail -n 5 "$WORK/debootstrap.log")"
     shape_stand_in "$tree"

@@ -38,6 +38,7 @@ class Chain:
         revocations: Revocations | None = None,
     ) -> None:
         self._sources = tuple(sources)
+        self._waits = any(source.waits for source in sources)
         self._local = local_permissions
         self._revocations = revocations
 
@@ -47,7 +48,16 @@ class Chain:
         Raises SwarmwireError AUTHENTICATION_FAILED, TOKEN_EXPIRED, or UNAVAILABLE where it cannot be told now.
         """
         token = peer.token if token is None else token
-        login = self._without_token(peer) if token is None else await self._with_token(token)
+        return self._unless_revoked(self._without_token(peer) if token is None else await self._with_token(token))
+
+    def at_once(self, token: str | None, peer: Peer) -> Verified | None:
+        """The same where no source has to wait for anything; else None, and nothing is decided."""
+        if self._waits:
+            return None
+        token = peer.token if token is None else token
+        return self._unless_revoked(self._without_token(peer) if token is None else self._with_token_now(token))
+
+    def _unless_revoked(self, login: Login) -> Verified:
         if self._revocations is not None and self._revocations.is_revoked(login.verified, login.issued_at):
             raise refused("The login was revoked.")
         return login.verified
@@ -71,6 +81,13 @@ class Chain:
                 if login is not None:
                     return login
         raise unavailable or refused("The token was not accepted.")
+
+    def _with_token_now(self, token: str) -> Login:
+        _check_token(token)
+        for source in self._sources:
+            if (login := source.verify_now(token)) is not None:
+                return login
+        raise refused("The token was not accepted.")
 
 
 def _check_token(token: str) -> None:

@@ -32,6 +32,8 @@ class JwksKeys:
     Raises ValueError for a URL that is not http(s), or without algorithms that are for public keys.
     """
 
+    only: Key | None = None
+
     def __init__(
         self,
         url: str,

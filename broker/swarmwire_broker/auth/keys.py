@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurv
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from jwt.algorithms import HMACAlgorithm
 
 __all__ = [
     "MIN_SECRET_BYTES",
@@ -35,17 +37,30 @@ PublicKey: TypeAlias = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey
 
 
 class Key:
-    """A key with the algorithms it may be used with; no token can choose another."""
+    """A key with the algorithms it may be used with; no token can choose another.
 
-    __slots__ = ("algorithms", "material")
+    `secret` is what a shared secret is made of.
+    """
 
-    def __init__(self, material: bytes | PublicKey | jwt.PyJWK, algorithms: Sequence[str]) -> None:
+    __slots__ = ("algorithms", "material", "secret")
+
+    def __init__(
+        self, material: PublicKey | jwt.PyJWK, algorithms: Sequence[str], *, secret: bytes | None = None
+    ) -> None:
         self.material = material
+        self.secret = secret
         self.algorithms = tuple(algorithms)
 
 
 class Keys(Protocol):
-    """Where the key of a token is found."""
+    """Where the key of a token is found.
+
+    Attributes:
+        only: the key of every token, where there is but one; then nobody need be asked.
+    """
+
+    @property
+    def only(self) -> Key | None: ...
 
     async def find(self, header: Mapping[str, Any]) -> Key | None:
         """The key for a token with this unverified header; None if there is none.
@@ -59,10 +74,17 @@ class StaticKey:
     """The same key for every token."""
 
     def __init__(self, key: Key) -> None:
-        self._key = key
+        self.only = key
 
     async def find(self, header: Mapping[str, Any]) -> Key | None:
-        return self._key if header.get("alg") in self._key.algorithms else None
+        return self.only if header.get("alg") in self.only.algorithms else None
+
+
+class _CheckedHmac(HMACAlgorithm):
+    """HMAC with a secret that was looked at once, when the key was made, and not again for each token."""
+
+    def prepare_key(self, key: str | bytes) -> bytes:
+        return key if isinstance(key, bytes) else super().prepare_key(key)
 
 
 def check_algorithms(algorithms: Sequence[str]) -> None:
@@ -79,7 +101,17 @@ def secret_key(secret: str | bytes, algorithms: Sequence[str] = ()) -> Key:
         raise ValueError(f"the JWT secret must have at least {MIN_SECRET_BYTES} bytes, it has {len(material)}")
     if b"-----BEGIN" in material:
         raise ValueError("the JWT secret is a PEM key: give it as the public key, not as the secret")
-    return Key(material, _chosen(algorithms or _WITH_SECRET, _WITH_SECRET, "the JWT secret"))
+    chosen = _chosen(algorithms or _WITH_SECRET, _WITH_SECRET, "the JWT secret")
+    algorithm = _CheckedHmac(HMACAlgorithm.SHA256)
+    try:
+        HMACAlgorithm.prepare_key(algorithm, material)
+    except jwt.InvalidKeyError:
+        raise ValueError(
+            "the JWT secret is a key of another kind: give a secret that only you and the broker know"
+        ) from None
+    key = jwt.PyJWK({"kty": "oct", "k": urlsafe_b64encode(material).decode().rstrip("="), "alg": "HS256"})
+    key.Algorithm = algorithm
+    return Key(key, chosen, secret=material)
 
 
 def public_key(pem: str | bytes, algorithms: Sequence[str]) -> Key:

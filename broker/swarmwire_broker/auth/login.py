@@ -28,7 +28,18 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Source(Protocol):
-    """One way to log in."""
+    """One way to log in.
+
+    Attributes:
+        waits: whether a login may have to wait for something; `verify_now` is for the others.
+    """
+
+    @property
+    def waits(self) -> bool: ...
+
+    def verify_now(self, token: str) -> Login | None:
+        """The same as `verify`, at once."""
+        ...
 
     async def verify(self, token: str) -> Login | None:
         """The login that the token proves; None if the token is not one of this source.
@@ -47,13 +58,21 @@ def check_subject(subject: object) -> str:
     """
     if not isinstance(subject, str) or not subject:
         raise refused("The token's subject must be a text that is not empty.", field="sub")
-    if len(subject) > MAX_SUBJECT_BYTES or any(unicodedata.category(c) in _UNPRINTABLE for c in subject):
-        raise _bad_subject()
-    if len(subject.encode()) > MAX_SUBJECT_BYTES:
+    if len(subject) > MAX_SUBJECT_BYTES or not (_is_plain(subject) or _is_printable(subject)):
         raise _bad_subject()
     if subject.startswith(_RESERVED):
         raise refused("The token's subject must not begin with anonymous: or uid:.", field="sub")
     return subject
+
+
+def _is_plain(subject: str) -> bool:
+    return subject.isascii() and subject.isprintable()
+
+
+def _is_printable(subject: str) -> bool:
+    if any(unicodedata.category(c) in _UNPRINTABLE for c in subject):
+        return False
+    return len(subject.encode()) <= MAX_SUBJECT_BYTES
 
 
 def _bad_subject() -> SwarmwireError:

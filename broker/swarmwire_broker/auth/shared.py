@@ -27,6 +27,11 @@ class SharedToken:
             raise ValueError(f"the subject of the shared token: {error.message}") from None
         self._login = Login(verified=Verified(subject=subject, permissions=permissions))
 
+    waits = False
+
     async def verify(self, token: str) -> Login | None:
         """The shared login, if this is the token; the time it takes tells nothing about a wrong one."""
+        return self.verify_now(token)
+
+    def verify_now(self, token: str) -> Login | None:
         return self._login if hmac.compare_digest(token.encode(), self._token) else None

@@ -7,21 +7,31 @@ client its answers and its runs in one write.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from ..engines.base import Engine, Entry
+from ..engines.base import Engine
+from ..engines.entry import Entry
 from .catchup import ROOM_RETRY, CatchUp
 from .ports import Clock, Timer
 from .router import Router
 from .settings import Limits
 from .stats import Stats
-from .turn import Run
+from .turn import Run, new_run
 
 if TYPE_CHECKING:
     from .outbox import Outbox
-    from .subscription import DroppingSubscription, OwnSubscription
+    from .subscription import DroppingSubscription
 
 __all__ = ["Delivery"]
+
+_SPARSE: Final = 0.0002
+"""Seconds without a turn after which the next is not put off: there is nothing to gather."""
+
+_SELDOM: Final = 1 << 40
+"""Bytes between two looks at what sockets hold, where there is no limit to it."""
+
+_FEW: Final = 4
+"""Receivers whose own last turn is looked at."""
 
 
 class Delivery:
@@ -32,19 +42,25 @@ class Delivery:
         self.limits = limits
         self.stats = stats
         self.clock = clock
-        self.router: Router[Outbox | OwnSubscription] = Router(limits.router_cache_topics)
+        self._time = clock.time
+        self.router = Router(limits.router_cache_topics)
         self.catchup = CatchUp(limits, clock, self.settle, self.has_room)
         self.outboxes: set[Outbox] = set()
         self.dropping: set[DroppingSubscription] = set()
         self.crowded = False
-        self._held: dict[str, int] = {}
         self._runs: list[Run] = []
         self._dirty: list[Outbox] = []
         self._draining: list[Callable[[], None]] = []
         self._scheduled = False
+        self._is_reading = False
+        self._is_wanted = False
+        self._read_at = 0.0
         self._turn_began = 0.0
+        self._turn_ended = 0.0
         self._retrying: Timer | None = None
         self.unaudited = 0
+        total = limits.outbox_total_bytes
+        self._audit_every = _SELDOM if total is None else total // 4
         engine.listener = self.deliver
 
     # ---- what comes in
@@ -59,8 +75,7 @@ class Delivery:
             # Most events continue the run before them.
             if run is None or run.receivers is not receivers or run.hidden_from != hidden_from or not run.first:
                 run = self._begin(receivers, entry.seq, hidden_from)
-            run.payloads.append(entry.payload)
-            run.size += len(entry.payload)
+            run.add(entry.payload)
             run.last = entry.seq
         for subscription in route.own:
             subscription.offer(entry)
@@ -73,16 +88,15 @@ class Delivery:
             run = self._runs[-1] if self._runs else None
             if run is None or run.receivers is not receivers or run.hidden_from != hidden_from or run.first:
                 run = self._begin(receivers, 0, hidden_from)
-            run.payloads.append(payload)
-            run.size += len(payload)
+            run.add(payload)
         for subscription in route.own:
             subscription.offer_ephemeral(topic, payload, hidden_from)
 
     def _begin(self, receivers: tuple[Outbox, ...], seq: int, hidden_from: str | None) -> Run:
         if not self._runs:
-            self._turn_began = self.clock.time()
+            self._turn_began = self._read_at if self._is_reading else self._time()
             self.schedule()
-        run = Run(receivers, seq, hidden_from)
+        run = new_run(receivers, seq, hidden_from)
         self._runs.append(run)
         return run
 
@@ -99,9 +113,41 @@ class Delivery:
         self.schedule()
 
     def schedule(self) -> None:
-        if not self._scheduled:
+        if self._is_reading:
+            self._is_wanted = True
+        elif not self._scheduled:
             self._scheduled = True
             self.clock.call_soon(self.flush)
+
+    def begin_read(self) -> None:
+        """A socket was read: when its messages are all decided, `end_read` tells when they are written."""
+        self._is_reading = True
+        self._read_at = self._time()
+
+    def end_read(self, large: bool) -> None:
+        """At once where nothing is to be gathered, or where much was read; else with what other sockets bring."""
+        self._is_reading = False
+        if self._is_wanted:
+            self._is_wanted = False
+            if large or (not self._scheduled and self._is_sparse(self._read_at)):
+                self.flush()
+            else:
+                self.schedule()
+
+    def _is_sparse(self, now: float) -> bool:
+        """Whether no turn was lately, or none that wrote to those few for whom this one is."""
+        if now - self._turn_ended > _SPARSE:
+            return True
+        if len(self._runs) != 1 or self._dirty:
+            return False
+        run = self._runs[0]
+        receivers = run.receivers
+        if len(receivers) > _FEW:
+            return False
+        for outbox in receivers:  # noqa: SIM110  compiled, a generator would be a frame of its own
+            if now - outbox.written_at < _SPARSE:
+                return False
+        return True
 
     # ---- what goes out
 
@@ -113,21 +159,38 @@ class Delivery:
     def flush(self) -> None:
         """End the turn: write what has come together. Harmless when there is nothing."""
         self._scheduled = False
-        runs, self._runs = self._runs, []
+        runs = self._runs
+        if runs:
+            self._runs = []
         if len(runs) == 1 and not self.crowded:
             self._spread_alone(runs[0])
         else:
             for run in runs:
                 self._spread(run)
+        if self._dirty:
+            self._flush_dirty()
+        if self._draining:
+            self._drain()
+        if runs:
+            self._observe(runs)
+        self._audit()
+
+    def _flush_dirty(self) -> None:
         dirty, self._dirty = self._dirty, []
         for outbox in dirty:
             outbox.flush()
+
+    def _drain(self) -> None:
         draining, self._draining = self._draining, []
         for drain in draining:
             drain()
-        if runs:
-            self.stats.latency.observe(self.clock.time() - self._turn_began, sum(len(run.payloads) for run in runs))
-        self._audit()
+
+    def _observe(self, runs: list[Run]) -> None:
+        count = 0
+        for run in runs:
+            count += len(run.payloads)
+        self._turn_ended = self._time()
+        self.stats.latency.observe(self._turn_ended - self._turn_began, count)
 
     def settle(self) -> None:
         """End the turn, and what ending it has brought about, until nothing is on its way any more."""
@@ -146,6 +209,7 @@ class Delivery:
     def _give(self, outbox: Outbox, run: Run) -> None:
         """Let an outbox write this run with whatever else it has, in the turn that is just ending."""
         outbox.runs.append(run)
+        outbox.written_at = self._turn_began
         self.unaudited += run.size
         if not outbox.dirty:
             outbox.dirty = True
@@ -163,6 +227,7 @@ class Delivery:
                 continue
             if last:
                 outbox.told = last
+            outbox.written_at = self._turn_began
             sink = outbox.sink
             sink.write(run.block(sink.framer))
             written += 1
@@ -180,9 +245,13 @@ class Delivery:
 
     def _audit(self) -> None:
         """Look at what all sockets hold together, but only when enough was written that it can matter."""
+        if self.crowded or self.unaudited > self._audit_every:
+            self._look_at_all()
+
+    def _look_at_all(self) -> None:
         total = self.limits.outbox_total_bytes
-        if total is not None and (self.crowded or self.unaudited > total // 4):
-            self.unaudited = 0
+        self.unaudited = 0
+        if total is not None:
             self.crowded = sum(outbox.sink.buffered() for outbox in self.outboxes) > total
             if self.crowded and self._retrying is None:
                 self._retrying = self.clock.call_later(ROOM_RETRY, self._retry)
@@ -199,16 +268,10 @@ class Delivery:
 
     def hold(self, pattern: str) -> None:
         """One more subscription wants events of this pattern."""
-        count = self._held.get(pattern, 0)
-        self._held[pattern] = count + 1
-        if not count:
+        if self.router.want(pattern):
             self.engine.interest(pattern, True)
 
     def release(self, pattern: str) -> None:
         """One subscription fewer wants them."""
-        count = self._held[pattern] - 1
-        if count:
-            self._held[pattern] = count
-        else:
-            del self._held[pattern]
+        if self.router.unwant(pattern):
             self.engine.interest(pattern, False)

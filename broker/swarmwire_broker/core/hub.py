@@ -75,6 +75,8 @@ class Hub:
         self.sessions: dict[str, Session] = {}
         self.states = dict.fromkeys(SessionState, 0)
         self.is_draining = False
+        self._slowed: dict[object, list[Callable[[], None]]] = {}
+        engine.relieved = self._relieved
         self._slices: list[set[Session]] = [set() for _ in range(_SLICES)]
         self._slice = 0
         self._beat: Timer | None = None
@@ -119,6 +121,7 @@ class Hub:
         """A connection is gone."""
         if self.sessions.pop(session.client_id, None) is None:
             return
+        self._slowed.pop(session, None)
         for part in self._slices:
             part.discard(session)
         self.states[SessionState.CLOSING] -= 1
@@ -163,6 +166,18 @@ class Hub:
             session.author.permit(permissions)
             session.recheck()
         return len(sessions)
+
+    # ---- publishers ahead of the log
+
+    def when_relieved(self, publisher: object, go_on: Callable[[], None]) -> None:
+        """Have a publisher called when the engine, which is congested, has room again."""
+        self._slowed.setdefault(publisher, []).append(go_on)
+
+    def _relieved(self) -> None:
+        slowed, self._slowed = self._slowed, {}
+        for calls in slowed.values():
+            for go_on in calls:
+                go_on()
 
     # ---- the heartbeat
 

@@ -11,7 +11,7 @@ from swarmwire_protocol.messages import Error, Hello, Welcome
 from swarmwire_protocol.topics import MAX_SEGMENTS, MAX_TOPIC_BYTES
 from swarmwire_protocol.versions import VERSIONS, select_version
 
-from .ports import Authenticator, Peer, Verified
+from .ports import Authenticator, Peer, PromptAuthenticator, Verified
 from .rates import LoginGuard, RateLimiter, retry_after_ms
 from .session import SessionState
 from .settings import Limits
@@ -27,6 +27,10 @@ log = logging.getLogger("swarmwire.broker.login")
 FEATURES: Final = ["conflate", "dedupe", "disconnect", "drop_oldest", "ephemeral", "latest"]
 """What this broker offers beyond the bare version, as the welcome lists it."""
 
+_USUAL: Final = [[version] for version in VERSIONS]
+
+_REFUSALS: Final = (ErrorCode.AUTHENTICATION_FAILED, ErrorCode.TOKEN_EXPIRED, ErrorCode.UNAVAILABLE)
+
 
 class Login:
     """Decides hellos. Without an authenticator everyone is let in with every permission, and tokens are ignored."""
@@ -34,12 +38,14 @@ class Login:
     def __init__(self, hub: Hub, authenticator: Authenticator | None, limiter: RateLimiter, guard: LoginGuard) -> None:
         self._hub = hub
         self._authenticator = authenticator
+        self._prompt = authenticator if isinstance(authenticator, PromptAuthenticator) else None
+        self._told = _told(hub.limits)
         self._limiter = limiter
         self._guard = guard
 
     def begin(self, session: Session, hello: Hello) -> None:
         """Answer a hello: with the welcome, or with the error that ends the connection."""
-        version = select_version(hello.versions)
+        version = hello.versions[0] if hello.versions in _USUAL else select_version(hello.versions)
         if version is None:
             self._refuse_version(session)
             return
@@ -50,7 +56,7 @@ class Login:
         elif self._authenticator is None:
             self._admit_anyone(session)
             self._welcome(session, version)
-        else:
+        elif not self._decide_now(session, hello, version):
             session.work(self._check(session, hello, version))
 
     def _refuse_version(self, session: Session) -> None:
@@ -65,8 +71,23 @@ class Login:
         else:
             session.author.become_anonymous(session.client_id)
 
+    def _decide_now(self, session: Session, hello: Hello, version: str) -> bool:
+        """Decide a hello without waiting for anything; False if that cannot be."""
+        if self._prompt is None:
+            return False
+        try:
+            verified = self._prompt.at_once(_token(session, hello), session.peer)
+        except Exception as error:
+            self._failed(session, _neutral(error))
+            return True
+        if verified is None:
+            return False
+        session.author.become(verified)
+        self._welcome(session, version)
+        return True
+
     async def _check(self, session: Session, hello: Hello, version: str) -> None:
-        token = hello.token if hello.token is not None else session.peer.token
+        token = _token(session, hello)
         try:
             verified = await self._verify(token, hello.metadata or {}, session.peer)
         except SwarmwireError as error:
@@ -93,13 +114,8 @@ class Login:
         assert self._authenticator is not None
         try:
             return await self._authenticator(token, metadata, peer)
-        except SwarmwireError as error:
-            if error.code in (ErrorCode.AUTHENTICATION_FAILED, ErrorCode.TOKEN_EXPIRED, ErrorCode.UNAVAILABLE):
-                raise
-            log.warning("the authenticator refused with %s", error.code)
-        except Exception:
-            log.exception("the authenticator failed")
-        raise SwarmwireError(ErrorCode.AUTHENTICATION_FAILED)
+        except Exception as error:
+            raise _neutral(error) from None
 
     async def renew(self, session: Session, token: str) -> None:
         """Put a new token in the place of the old one, on the live connection.
@@ -140,13 +156,28 @@ class Login:
                 server=hub.info,
                 cursor=session.outbox.cursor(hub.engine.head),
                 heartbeat_ms=hub.limits.heartbeat_ms,
-                limits=_told(hub.limits),
+                limits=self._told,
                 identity=session.author.identity,
                 durability=hub.engine.durability,
                 features=FEATURES,
             )
         )
         hub.tell_authenticated(session)
+
+
+def _token(session: Session, hello: Hello) -> str | None:
+    return hello.token if hello.token is not None else session.peer.token
+
+
+def _neutral(error: Exception) -> SwarmwireError:
+    """A refusal as the client may hear of it; of anything else an authenticator raises only the log does."""
+    if not isinstance(error, SwarmwireError):
+        log.error("the authenticator failed", exc_info=error)
+    elif error.code in _REFUSALS:
+        return error
+    else:
+        log.warning("the authenticator refused with %s", error.code)
+    return SwarmwireError(ErrorCode.AUTHENTICATION_FAILED)
 
 
 def _too_many(wait: float) -> SwarmwireError:

@@ -39,6 +39,7 @@ class Outbox:
         position: while behind, everything up to here was written.
         told: the last place in the log that the client knows it has reached.
         last_joined: the place at which the last of the subscriptions that share the position joined.
+        written_at: when the last turn began that wrote to this client alone or with others alike.
         blocked: the socket holds more than its limit.
         on_full, on_drained: the control lane is full of answers, and has room again.
         on_behind: the client has just fallen behind.
@@ -70,6 +71,7 @@ class Outbox:
         "sink",
         "told",
         "waiting",
+        "written_at",
     )
 
     shared = True
@@ -100,6 +102,7 @@ class Outbox:
         self.on_behind: Callable[[], None] = _nothing
         self._matcher: Matcher | None = None
         self.last_joined = 0
+        self.written_at = 0.0
         delivery.outboxes.add(self)
 
     @property

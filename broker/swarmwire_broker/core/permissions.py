@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 from swarmwire_protocol.messages import Permissions
-from swarmwire_protocol.topics import check_pattern, contains, is_reserved, matches
+from swarmwire_protocol.topics import check_pattern, contains, is_literal, is_reserved, matches
 
 __all__ = ["EVERYTHING", "NOTHING", "Grants", "parse_permissions"]
 
@@ -24,9 +24,11 @@ NOTHING: Final = Permissions()
 """A login that may watch its own connection and no more."""
 
 _DECISIONS = 16_384
+_CLAIMS = 256
 _ADMIN_PATTERN = "$sys.#"
 _LISTS = ("publish", "subscribe", "call")
 _FIELDS = (*_LISTS, "admin")
+_KNOWN = frozenset(_FIELDS)
 
 _Patterns = tuple[str, ...]
 
@@ -39,11 +41,12 @@ class Grants:
         publishes_all: whether every topic that is not the broker's own may be published on.
     """
 
-    __slots__ = ("__weakref__", "_call", "_publish", "_subscribe", "admin", "publishes_all")
+    __slots__ = ("__weakref__", "_call", "_prefixes", "_publish", "_subscribe", "admin", "publishes_all")
 
     def __init__(self, publish: _Patterns, subscribe: _Patterns, call: _Patterns, admin: bool) -> None:
         self._publish = publish
         self._subscribe = subscribe
+        self._prefixes = _prefixes(subscribe)
         self._call = call
         self.admin = admin
         self.publishes_all = "#" in publish
@@ -51,11 +54,13 @@ class Grants:
     @staticmethod
     def of(permissions: Permissions) -> Grants:
         """The grants of these permissions, whose patterns are taken to be valid."""
-        publish, subscribe, call = (_unique(getattr(permissions, name)) for name in _LISTS)
+        publish, subscribe, call = tuple(permissions.publish), tuple(permissions.subscribe), tuple(permissions.call)
         key = (publish, subscribe, call, permissions.admin)
         grants = _shared.get(key)
         if grants is None:
-            grants = _shared[key] = Grants(*key)
+            unique = (_unique(publish), _unique(subscribe), _unique(call), permissions.admin)
+            grants = _shared.get(unique) or Grants(*unique)
+            _shared[unique] = _shared[key] = grants
         return grants
 
     def may_publish(self, topic: str) -> bool:
@@ -68,7 +73,8 @@ class Grants:
         """Whether one granted pattern covers all that this one matches; `$sys` topics are for admins."""
         if is_reserved(pattern):
             return self.admin and _any_contains((_ADMIN_PATTERN, *self._subscribe), pattern)
-        return _any_contains(self._subscribe, pattern)
+        # Whole branches are what is mostly granted, and every client has a pattern of its own.
+        return pattern.startswith(self._prefixes) or _any_contains(self._subscribe, pattern)
 
     def may_call(self, method: str) -> bool:
         """Whether the method may be called."""
@@ -76,6 +82,12 @@ class Grants:
 
 
 _shared: WeakValueDictionary[tuple[_Patterns, _Patterns, _Patterns, bool], Grants] = WeakValueDictionary()
+
+
+def _prefixes(patterns: _Patterns) -> _Patterns:
+    """What all that is below a granted branch begins with: `a.b.` for `a.b.#`."""
+    branches = (pattern[:-1] for pattern in patterns if pattern.endswith(".#"))
+    return tuple(branch for branch in branches if is_literal(branch[:-1]))
 
 
 def _unique(patterns: Iterable[str]) -> _Patterns:
@@ -96,26 +108,36 @@ def parse_permissions(claim: object) -> Permissions:
     """Permissions as a token states them.
 
     An object of `publish`, `subscribe` and `call`, lists of patterns, and `admin`, true or false; each may be
-    absent and then grants nothing. Raises SwarmwireError AUTHENTICATION_FAILED that names the field at fault.
+    absent and then grants nothing. Equal claims become one object, which nobody may change.
+    Raises SwarmwireError AUTHENTICATION_FAILED that names the field at fault.
     """
     if not isinstance(claim, dict):
         raise _refused("permissions", "must be an object")
-    unknown = next((str(name) for name in claim if name not in _FIELDS), None)
-    if unknown is not None:
+    if not claim.keys() <= _KNOWN:
+        unknown = next(str(name) for name in claim if name not in _KNOWN)
         raise _refused("permissions", f"has the unknown field {unknown[:32]!r}, not one of {', '.join(_FIELDS)}")
-    publish, subscribe, call = (_patterns(claim.get(name, []), f"permissions.{name}") for name in _LISTS)
+    publish, subscribe, call = (_listed(claim.get(name, []), f"permissions.{name}") for name in _LISTS)
     admin = claim.get("admin", False)
     if not isinstance(admin, bool):
         raise _refused("permissions.admin", "must be true or false")
-    return Permissions(publish=publish, subscribe=subscribe, call=call, admin=admin)
+    try:
+        return _permissions(publish, subscribe, call, admin)
+    except TypeError:  # what cannot be hashed is no pattern either
+        return _permissions.__wrapped__(publish, subscribe, call, admin)
 
 
-def _patterns(value: object, field: str) -> list[str]:
+@lru_cache(maxsize=_CLAIMS)
+def _permissions(publish: _Patterns, subscribe: _Patterns, call: _Patterns, admin: bool) -> Permissions:
+    for name, patterns in zip(_LISTS, (publish, subscribe, call), strict=True):
+        for number, pattern in enumerate(patterns):
+            _check(pattern, f"permissions.{name}[{number}]")
+    return Permissions(publish=list(publish), subscribe=list(subscribe), call=list(call), admin=admin)
+
+
+def _listed(value: object, field: str) -> _Patterns:
     if not isinstance(value, list):
         raise _refused(field, "must be a list of patterns")
-    for number, pattern in enumerate(value):
-        _check(pattern, f"{field}[{number}]")
-    return value
+    return tuple(value)
 
 
 def _check(pattern: object, field: str) -> None:

@@ -6,13 +6,13 @@ The core does no I/O. Transports bring a `Sink` for every client, the server bri
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
 from swarmwire_protocol.messages import Permissions
 
-__all__ = ["Authenticator", "Clock", "Framer", "Peer", "Sink", "Timer", "Verified"]
+__all__ = ["Authenticator", "Clock", "Framer", "Peer", "PromptAuthenticator", "Sink", "Timer", "Verified"]
 
 
 class Timer(Protocol):
@@ -110,3 +110,12 @@ Authenticator = Callable[[str | None, dict[str, Any], Peer], Awaitable[Verified]
 Raises SwarmwireError AUTHENTICATION_FAILED or TOKEN_EXPIRED; anything else it raises is a refused login too,
 with a neutral sentence.
 """
+
+
+@runtime_checkable
+class PromptAuthenticator(Protocol):
+    """An authenticator that can often tell without waiting for anything; it is asked this first."""
+
+    def at_once(self, token: str | None, peer: Peer) -> Verified | None:
+        """Who logs in; None where it must be awaited. Raises what an authenticator raises."""
+        ...

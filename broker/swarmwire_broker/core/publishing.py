@@ -10,7 +10,7 @@ from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 from swarmwire_protocol.messages import Publish
 from swarmwire_protocol.topics import check_topic, is_reserved
 
-from ..engines.base import Draft, Outcome
+from ..engines.entry import Outcome, new_draft
 from .hooks import Hooks, Offered
 from .rates import retry_after_ms
 
@@ -19,24 +19,36 @@ if TYPE_CHECKING:
     from .identity import Author
     from .signals import Signals
 
-__all__ = ["Publishing"]
+__all__ = ["Publishing", "Topic"]
 
 _DONE: Final = Outcome()
+
+
+class Topic:
+    """A topic that was seen lately: its name, as one string for all its events, and what they begin with."""
+
+    __slots__ = ("head", "name")
+
+    def __init__(self, name: str, head: bytes) -> None:
+        self.name = name
+        self.head = head
 
 
 class Publishing:
     """The one way into the log, for clients and for the process the broker lives in.
 
-    What `hooks` concern is to be asked by `ask_hooks` first.
+    What `hooks` concern is to be asked by `ask_hooks` first. Where the engine `defers`, an event may yet fail to be
+    stored, and somebody should be there to hear of it.
     """
 
     def __init__(self, delivery: Delivery, hooks: Hooks, signals: Signals) -> None:
         self._delivery = delivery
         self._stats = delivery.stats
         self._append = delivery.engine.append
+        self.defers = delivery.engine.defers
         self.hooks = hooks
         self._signals = signals
-        self._heads: dict[str, bytes] = {}
+        self._topics: dict[str, Topic] = {}
 
     def publish(self, message: Publish, author: Author, done: Callable[[Outcome], None] | None) -> None:
         """Check a publish and append it; `done` hears what became of it, at once or when it is stored.
@@ -44,33 +56,40 @@ class Publishing:
         Raises:
             SwarmwireError: what is wrong with it; then nothing has happened.
         """
-        topic = message.topic
-        head = self._heads.get(topic)
-        if head is None:
-            head = self._learn(topic)
-        # Topics of the broker's own are never learned, so with a grant for all there is nothing left to ask.
-        if not author.grants.publishes_all and not author.grants.may_publish(topic):
-            raise _denied()
-        if message.headers is not None or message.key is not None or message.ephemeral or message.clear:
-            self._check_extras(message)
+        topic = self._admit(message.topic, author)
+        self._check_extras(message)
         data = check_data(message.data)
-        if author.rates is not None:
-            self._check_rate(author, topic)
-        stats = self._stats
-        stats.publishes += 1
-        stats.publish_bytes += len(data)
+        if author.rates is not None and author.rates.by_topic:
+            self._check_rate(author, topic.name)
         origin = author.origin if not message.headers else event_origin(author.sender, message.headers)
         hidden_from = None if message.echo else author.instance
         if message.ephemeral:
-            payload = encode_event(head, None, self._delivery.clock.now_ms(), origin, data)
-            self._delivery.deliver_ephemeral(topic, payload, hidden_from)
+            self._send(topic, origin, data, hidden_from)
             if done is not None:
                 done(_DONE)
         else:
             key = (author.scope, message.key) if message.key is not None else None
-            self._append(Draft(topic, head, origin, data, key, hidden_from, message.clear, done))
+            self._append(new_draft(topic.name, topic.head, origin, data, key, hidden_from, message.clear, done))
+        self._count(topic, data, author)
+
+    def publish_plain(self, name: str, data: bytes, author: Author, done: Callable[[Outcome], None] | None) -> None:
+        """The same for a publish that has nothing but its topic and data; the data is checked already."""
+        topic = self._admit(name, author)
+        if author.rates is not None and author.rates.by_topic:
+            self._check_rate(author, topic.name)
+        self._append(new_draft(topic.name, topic.head, author.origin, data, None, None, False, done))
+        self._count(topic, data, author)
+
+    def _count(self, topic: Topic, data: bytes, author: Author) -> None:
+        stats = self._stats
+        stats.publishes += 1
+        stats.publish_bytes += len(data)
         if "publish" in self._signals:
-            self._signals.emit("publish", {"topic": topic, "data": data, "sender": author.sender})
+            self._signals.emit("publish", {"topic": topic.name, "data": data, "sender": author.sender})
+
+    def _send(self, topic: Topic, origin: bytes, data: bytes, hidden_from: str | None) -> None:
+        payload = encode_event(topic.head, None, self._delivery.clock.now_ms(), origin, data)
+        self._delivery.deliver_ephemeral(topic.name, payload, hidden_from)
 
     async def ask_hooks(self, message: Publish, author: Author) -> None:
         """Let the hooks refuse a publish that is otherwise in order.
@@ -78,29 +97,38 @@ class Publishing:
         Raises:
             SwarmwireError: what is wrong with it, or the refusal.
         """
-        self._learn(message.topic)
-        if not author.grants.may_publish(message.topic):
-            raise _denied()
+        self._admit(message.topic, author)
         self._check_extras(message)
         data = check_data(message.data)
         await self.hooks.run(Offered(message.topic, data, author.sender, message.headers))
 
     # ---- checks
 
-    def _learn(self, topic: str) -> bytes:
-        """The start of all events of a topic that was not seen lately."""
+    def _admit(self, name: str, author: Author) -> Topic:
+        """The topic, if this author may publish on it."""
+        topic = self._topics.get(name)
+        if topic is None:
+            topic = self._learn(name)
+        # Topics of the broker's own are never learned, so with a grant for all there is nothing left to ask.
+        if not author.grants.publishes_all and not author.grants.may_publish(name):
+            raise _denied()
+        return topic
+
+    def _learn(self, name: str) -> Topic:
         try:
-            check_topic(topic)
+            check_topic(name)
         except SwarmwireError as error:
             raise SwarmwireError(error.code, error.message, field="topic") from None
-        if is_reserved(topic):
+        if is_reserved(name):
             raise _denied()
-        if len(self._heads) >= self._delivery.limits.router_cache_topics:
-            self._heads.clear()
-        head = self._heads[topic] = event_head(topic)
-        return head
+        if len(self._topics) >= self._delivery.limits.router_cache_topics:
+            self._topics.clear()
+        topic = self._topics[name] = Topic(name, event_head(name))
+        return topic
 
     def _check_extras(self, message: Publish) -> None:
+        if message.headers is None and message.key is None and not message.ephemeral and not message.clear:
+            return
         limits = self._delivery.limits
         if message.ephemeral and message.key is not None:
             raise _invalid("An ephemeral event cannot have a key: nothing of it is kept.", "key")

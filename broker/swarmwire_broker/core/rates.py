@@ -114,11 +114,15 @@ class _Meter:
 
 
 class SessionRates:
-    """The limits of one session: its own, those it shares with its subject, and those of topics."""
+    """The limits of one session: its own, those it shares with its subject, and those of topics.
 
-    __slots__ = ("_bytes", "_closed", "_limiter", "_messages", "_subject")
+    `by_topic` tells whether there are any of topics.
+    """
 
-    def __init__(self, limiter: RateLimiter, subject: str, meters: tuple[_Meter, ...]) -> None:
+    __slots__ = ("_bytes", "_closed", "_limiter", "_messages", "_subject", "by_topic")
+
+    def __init__(self, limiter: RateLimiter, subject: str, meters: tuple[_Meter, ...], by_topic: bool) -> None:
+        self.by_topic = by_topic
         self._limiter = limiter
         self._subject = subject
         self._messages = tuple(meter.messages for meter in meters if meter.messages)
@@ -188,7 +192,7 @@ class RateLimiter:
             meters.append(self._subject_meter(subject))
         if not meters and not self._patterns:
             return None
-        return SessionRates(self, subject, tuple(meters))
+        return SessionRates(self, subject, tuple(meters), bool(self._patterns))
 
     def topic_bucket(self, topic: str) -> TokenBucket | None:
         """The bucket of the first pattern that matches the topic."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Raw
 
 from swarmwire_protocol.codec import InvalidMessage
 from swarmwire_protocol.errors import CloseCode, ErrorCode, SwarmwireError
@@ -27,13 +30,13 @@ from swarmwire_protocol.messages import (
 )
 from swarmwire_protocol.messages import Subscription as Wanted
 
-from ..engines.base import Outcome
+from ..engines.entry import Outcome
 from .subscriptions import Start
 
 if TYPE_CHECKING:
     from .session import Session
 
-__all__ = ["decide", "publish"]
+__all__ = ["decide", "publish", "publish_plain"]
 
 _Accepted: TypeAlias = list[tuple[Wanted, SubscribeResult]]
 
@@ -81,43 +84,80 @@ def publish(session: Session, message: Publish) -> None:
     """
     if session.pending:
         _check_unused(session, message.id)
-    publishing = session.hub.publishing
+    publishing = session.publishing
     if publishing.hooks and publishing.hooks.concern(message.topic):
         session.work(_publish_hooked(session, message), message.id)
-    elif message.id is None and message.key is None:
+    elif message.id is None and message.key is None and not publishing.defers:
         publishing.publish(message, session.author, None)
     else:
         _append(session, message)
 
 
+def publish_plain(session: Session, topic: str, data: bytes, request_id: RequestId | None) -> None:
+    """The same for a publish without anything else, whose data is checked already.
+
+    Raises:
+        SwarmwireError: what is wrong with it.
+    """
+    publishing = session.publishing
+    if publishing.hooks and publishing.hooks.concern(topic):
+        publish(session, Publish(topic=topic, data=Raw(data), id=request_id))
+    elif request_id is None and not publishing.defers:
+        publishing.publish_plain(topic, data, session.author, None)
+    else:
+        _check_unused(session, request_id)
+        done = _outstanding(session, request_id)
+        try:
+            publishing.publish_plain(topic, data, session.author, done)
+        except SwarmwireError:
+            _forget(session, request_id)
+            raise
+        if publishing.defers:
+            _slow_down(session)
+
+
 async def _publish_hooked(session: Session, message: Publish) -> None:
-    await session.hub.publishing.ask_hooks(message, session.author)
+    await session.publishing.ask_hooks(message, session.author)
     if session.is_welcome:
         _append(session, message)
 
 
 def _append(session: Session, message: Publish) -> None:
-    request_id = message.id
-    append = session.hub.publishing.publish
-    done = partial(_published, session, request_id)
-    if request_id is None:
-        append(message, session.author, done)
-        return
-    if session.pending is None:
-        session.pending = set()
-    session.pending.add(request_id)
+    """Publish what somebody is to hear of again: its ack, or that it was there before."""
+    done = _outstanding(session, message.id)
     try:
-        append(message, session.author, done)
+        session.publishing.publish(message, session.author, done)
     except SwarmwireError:
-        session.pending.discard(request_id)
+        _forget(session, message.id)
         raise
+    if session.publishing.defers:
+        _slow_down(session)
+
+
+def _slow_down(session: Session) -> None:
+    """Read on from this client only when the engine has room, should it be behind."""
+    if session.hub.engine.congested:
+        session.hub.when_relieved(session, session.go_on)
+        session.slow_down()
+
+
+def _outstanding(session: Session, request_id: RequestId | None) -> Callable[[Outcome], None]:
+    if request_id is not None:
+        if session.pending is None:
+            session.pending = set()
+        session.pending.add(request_id)
+    return partial(_published, session, request_id)
+
+
+def _forget(session: Session, request_id: RequestId | None) -> None:
+    if session.pending is not None:
+        session.pending.discard(request_id)
 
 
 def _published(session: Session, request_id: RequestId | None, outcome: Outcome) -> None:
     if outcome.duplicate:
         session.hub.stats.duplicates += 1
-    if request_id is not None and session.pending is not None:
-        session.pending.discard(request_id)
+    _forget(session, request_id)
     if outcome.error is not None:
         session.refuse(outcome.error, request_id)
     elif request_id is not None:

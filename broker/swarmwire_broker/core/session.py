@@ -13,6 +13,7 @@ from collections.abc import Coroutine
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
+from swarmwire_protocol.accelerators import scan_publish
 from swarmwire_protocol.codec import InvalidMessage, decode_from_client, encode
 from swarmwire_protocol.errors import CloseCode, ErrorCode, SwarmwireError
 from swarmwire_protocol.messages import (
@@ -26,7 +27,6 @@ from swarmwire_protocol.messages import (
     Ping,
     Pong,
     Position,
-    Publish,
     Reply,
     RequestId,
     Unsubscribe,
@@ -37,7 +37,7 @@ from .outbox import Outbox
 from .permissions import EVERYTHING
 from .ports import Peer, Sink, Timer
 from .rates import TokenBucket, retry_after_ms
-from .requests import decide, publish
+from .requests import decide, publish_plain
 from .subscriptions import Subscriptions, refusal
 
 if TYPE_CHECKING:
@@ -51,6 +51,9 @@ _STRANGER_MESSAGES: Final = 16
 """Wrong messages a client may send before its welcome."""
 
 _SILENT_BEATS: Final = 2
+
+_NEAR_BEATS: Final = 2
+"""Heartbeats before the end of a token from which on a timer waits for it."""
 
 _REASON_BYTES: Final = 120
 
@@ -66,6 +69,8 @@ class SessionState(Enum):
     AUTHENTICATED = "authenticated"
     CLOSING = "closing"
 
+    __hash__ = object.__hash__  # members are compared by identity, and counted at every step
+
 
 class Session:
     """What the broker holds of one connected client.
@@ -75,6 +80,7 @@ class Session:
 
     Attributes:
         pending: ids of requests that are still being decided; None until there is one.
+        is_welcome: whether the login is done and the end has not begun.
         heard: whether the client was heard of since the last heartbeat.
     """
 
@@ -87,20 +93,25 @@ class Session:
         "_silent",
         "_state",
         "_strikes",
+        "_time",
         "_timeout",
         "author",
         "client",
         "client_id",
         "heard",
         "hub",
+        "is_welcome",
         "outbox",
         "peer",
         "pending",
+        "publishing",
         "subscriptions",
     )
 
     def __init__(self, hub: Hub, sink: Sink, peer: Peer) -> None:
         self.hub = hub
+        self.publishing = hub.publishing
+        self._time = hub.clock.time
         self.peer = peer
         self.client_id = secrets.token_hex(6)
         self.client: ClientInfo | None = None
@@ -112,6 +123,7 @@ class Session:
         self.outbox.on_behind = self._fell_behind
         self.subscriptions = Subscriptions(self.outbox)
         self.heard = True
+        self.is_welcome = False
         self._state = SessionState.CONNECTING
         hub.states[self._state] += 1
         self._inbox: deque[bytes] | None = None
@@ -130,16 +142,13 @@ class Session:
     def state(self) -> SessionState:
         return self._state
 
-    @property
-    def is_welcome(self) -> bool:
-        """Whether the login is done and the end has not begun."""
-        return self._state is SessionState.AUTHENTICATED
-
     def _become(self, state: SessionState) -> None:
-        log.debug("session %s: %s -> %s", self.client_id, self._state.value, state.value)
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("session %s: %s -> %s", self.client_id, self._state.value, state.value)
         self.hub.states[self._state] -= 1
         self.hub.states[state] += 1
         self._state = state
+        self.is_welcome = state is SessionState.AUTHENTICATED
         if state is not SessionState.CONNECTING and self._timeout is not None:
             self._timeout.cancel()
             self._timeout = None
@@ -179,7 +188,12 @@ class Session:
     # ---- one message after the other
 
     def _take(self, raw: bytes) -> None:
-        if self._state is SessionState.CLOSING:
+        if self.is_welcome:
+            plain = scan_publish(raw)
+            if plain is not None:  # as most are
+                self._take_plain(len(raw), plain[0], plain[1], plain[2])
+                return
+        elif self._state is SessionState.CLOSING:
             return
         message: ClientMessage | None = None
         try:
@@ -188,15 +202,21 @@ class Session:
                 self._greet(message)
                 return
             if self.author.rates is not None:
-                self._charge(message, len(raw))
-            if type(message) is Publish:  # most are
-                publish(self, message)
-            else:
-                decide(self, message)
+                self._charge(type(message), len(raw))
+            decide(self, message)
         except InvalidMessage as error:
             self._wrong(error, len(raw))
         except Exception as error:
             self._failed(error, getattr(message, "id", None))
+
+    def _take_plain(self, size: int, topic: str, data: bytes, request_id: RequestId | None) -> None:
+        try:
+            rates = self.author.rates
+            if rates is not None and (wait := rates.message(size, self._time())) > 0:
+                raise _too_fast(wait)
+            publish_plain(self, topic, data, request_id)
+        except Exception as error:
+            self._failed(error, request_id)
 
     def _failed(self, error: Exception, request_id: RequestId | None) -> None:
         if not isinstance(error, SwarmwireError):
@@ -229,17 +249,16 @@ class Session:
         if self._malformed.take(1, self.hub.clock.time()) > 0:
             self.close(CloseCode.POLICY, "Too many malformed messages.")
 
-    def _charge(self, message: ClientMessage, size: int) -> None:
+    def _charge(self, kind: type[ClientMessage], size: int) -> None:
         rates = self.author.rates
         assert rates is not None
-        kind = type(message)
         if kind in _FREE:
             return
         now = self.hub.clock.time()
         if kind in _NEVER_REFUSED:
             rates.charge(size, now)
         elif (wait := rates.message(size, now)) > 0:
-            raise SwarmwireError(ErrorCode.RATE_LIMIT_EXCEEDED, retry_after_ms=retry_after_ms(wait))
+            raise _too_fast(wait)
 
     # ---- waiting for something before the next message
 
@@ -257,6 +276,15 @@ class Session:
         if not self._holds and self._inbox is not None:
             self._inbox = None
             self.outbox.sink.resume_reading()
+
+    def slow_down(self) -> None:
+        """Look at no further message, and read none, until `go_on`, which is due as often as this is called."""
+        self._hold()
+
+    def go_on(self) -> None:
+        """Take the next message."""
+        if self._state is not SessionState.CLOSING:
+            self._unhold()
 
     def work(self, work: Coroutine[Any, Any, None], request_id: RequestId | None = None) -> Timer:
         """Let a coroutine finish before the next message is looked at; what it raises is the request's error."""
@@ -310,14 +338,14 @@ class Session:
         self.welcomed()
 
     def watch_expiry(self) -> None:
-        """End the session when its token does."""
+        """End the session when its token does. A far end is looked for again at each heartbeat, and costs no timer."""
         if self._expiry is not None:
             self._expiry.cancel()
             self._expiry = None
         if self.author.expires_at is not None:
             left = max(0.0, (self.author.expires_at - self.hub.clock.now_ms()) / 1000)
-            # A day at most: the clock may be set meanwhile, and a timer takes no century.
-            self._expiry = self.hub.clock.call_later(min(left, 86_400.0), self._on_expiry)
+            if left <= _NEAR_BEATS * self.hub.limits.heartbeat_ms / 1000:
+                self._expiry = self.hub.clock.call_later(left, self._on_expiry)
 
     def _on_expiry(self) -> None:
         self._expiry = None
@@ -337,6 +365,8 @@ class Session:
         """One heartbeat interval has passed."""
         if self._state is not SessionState.AUTHENTICATED:
             return
+        if self._expiry is None and self.author.expires_at is not None:
+            self.watch_expiry()
         buffered = self.outbox.sink.buffered()
         alive = self.heard or self._holds > 0 or buffered < self._buffered
         self.heard = False
@@ -403,6 +433,10 @@ class Session:
         if self.author.rates is not None:
             self.author.rates.close()
         self._inbox = None
+
+
+def _too_fast(wait: float) -> SwarmwireError:
+    return SwarmwireError(ErrorCode.RATE_LIMIT_EXCEEDED, retry_after_ms=retry_after_ms(wait))
 
 
 def _shortened(reason: str) -> str:

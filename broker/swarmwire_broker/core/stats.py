@@ -5,10 +5,9 @@ Nothing here knows how the numbers are shown; `swarmwire_broker.metrics` turns t
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable
 
-__all__ = ["BOUNDS", "Histogram", "Stats"]
+__all__ = ["BOUNDS", "SIZES", "Histogram", "Stats"]
 
 BOUNDS: tuple[float, ...] = (
     *(0.0001, 0.00025, 0.0005),
@@ -18,6 +17,10 @@ BOUNDS: tuple[float, ...] = (
     *(1.0, 2.5, 5.0, 10.0),
 )
 """Upper bounds of the buckets, in seconds; an observation equal to a bound is within it."""
+
+
+SIZES: tuple[float, ...] = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
+"""Upper bounds of the buckets for numbers of events."""
 
 
 class Histogram:
@@ -39,7 +42,13 @@ class Histogram:
 
     def observe(self, seconds: float, count: int = 1) -> None:
         """Count `count` observations of the same duration."""
-        self.counts[bisect_left(self.bounds, seconds)] += count
+        place, last = 0, len(self.bounds)
+        while place < last:
+            bound = self.bounds[place]
+            if bound >= seconds:
+                break
+            place += 1
+        self.counts[place] += count
         self.total += seconds * count
 
     @property
@@ -64,10 +73,13 @@ class Stats:
         errors: errors sent, by code.
         gaps: gaps sent, by reason.
         latency: seconds between reading a publish and writing its event.
+        commits, batches: seconds that each transaction of a durable log took, and the events it stored.
         gauges: functions that are read at a scrape, by name; the owner of the number puts them there.
     """
 
     __slots__ = (
+        "batches",
+        "commits",
         "connections_closed",
         "connections_opened",
         "deliveries",
@@ -102,11 +114,18 @@ class Stats:
         self.errors: dict[str, int] = {}
         self.gaps: dict[str, int] = {}
         self.latency = Histogram()
+        self.commits = Histogram()
+        self.batches = Histogram(SIZES)
         self.gauges: dict[str, Callable[[], float]] = {}
 
     def error(self, code: str) -> None:
         """Count an error sent to a client."""
         self.errors[code] = self.errors.get(code, 0) + 1
+
+    def commit(self, events: int, seconds: float) -> None:
+        """Count a transaction of a durable log."""
+        self.commits.observe(seconds)
+        self.batches.observe(events)
 
     def gap(self, reason: str) -> None:
         """Count a gap sent to a client."""

@@ -34,6 +34,8 @@ class Subscription:
         joined: nothing at or before this place is for it any more once it is live.
     """
 
+    __slots__ = ("_reader", "is_live", "joined", "name", "outbox", "pattern", "quoted")
+
     reader_class: type[ReplayReader] = ReplayReader
 
     def __init__(self, outbox: Outbox, name: str, pattern: str) -> None:
@@ -101,6 +103,8 @@ class SharedSubscription(Subscription):
     With `closes` (mode `disconnect`) a client that falls behind is closed instead of catching up.
     """
 
+    __slots__ = ("closes",)
+
     def __init__(self, outbox: Outbox, name: str, pattern: str, *, closes: bool = False) -> None:
         super().__init__(outbox, name, pattern)
         self.closes = closes
@@ -119,6 +123,8 @@ class SharedSubscription(Subscription):
 
 class OwnSubscription(Subscription):
     """A subscription with a position of its own, which the router knows by itself."""
+
+    __slots__ = ()
 
     shared = False
 
@@ -149,6 +155,8 @@ class ConflatingSubscription(OwnSubscription):
 
     A tick reads the log from where the last one ended, so nothing is queued meanwhile, however much is published.
     """
+
+    __slots__ = ("_ephemeral", "_tick", "_ticker", "_timer")
 
     reader_class = ConflatingReader
 
@@ -213,6 +221,8 @@ class ConflatingSubscription(OwnSubscription):
 
 class DroppingSubscription(OwnSubscription):
     """Every event while the socket takes them; else the newest `queue_size`, and a gap in place of the others."""
+
+    __slots__ = ("_bytes", "_draining", "_lost", "_lost_to", "_queue", "_queue_size", "_written", "dropped")
 
     def __init__(self, outbox: Outbox, name: str, pattern: str, *, queue_size: int) -> None:
         super().__init__(outbox, name, pattern)

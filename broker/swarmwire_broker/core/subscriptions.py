@@ -146,7 +146,7 @@ class Subscriptions:
             case "now":
                 return Start(engine.head, live=True)
             case "start":
-                return Start(engine.oldest - 1)
+                return Start(engine.evicted(Matcher([wanted.pattern])).whole)
             case "latest":
                 return self._snapshot(name)
             case StartAt(cursor=str(text)):

@@ -12,19 +12,17 @@ from typing import Any, Final
 from websockets.exceptions import ProtocolError
 from websockets.frames import Close
 
+from swarmwire_protocol.accelerators import is_text, unmask
 from swarmwire_protocol.errors import CloseCode, ErrorCode, SwarmwireError
 
 from ..core.hub import Hub
 from ..core.ports import Peer
 from .frames import FRAMER, MAX_CONTROL, close_frame, pong_frame
-
-try:
-    from websockets.speedups import apply_mask
-except ImportError:  # a build of websockets without its C part
-    from websockets.utils import apply_mask
+from .sending import descriptor_of, send_now
 
 __all__ = ["FastConnection"]
 
+_MAX_CONTROL: Final = MAX_CONTROL
 _FIN: Final = 0x80
 _RESERVED: Final = 0x70
 _OPCODE: Final = 0x0F
@@ -36,6 +34,9 @@ _CLOSE: Final = 0x8
 _PING: Final = 0x9
 _OPCODES: Final = frozenset((_CONTINUATION, 0x1, _BINARY, _CLOSE, _PING, 0xA))
 
+_HUGE: Final = 1 << 60
+"""Bytes; what claims to be longer is as much too long."""
+
 _LARGE: Final = 64 * 1024
 """Bytes that are a turn of their own."""
 
@@ -43,8 +44,8 @@ _TEXT: Final = _FIN | 0x1
 _CLOSE_FRAME: Final = _FIN | _CLOSE
 
 
-class FastConnection(asyncio.Protocol):
-    """Socket and session in one step. It is the session's sink.
+class FastConnection:
+    """Socket and session in one step: asyncio's protocol on one side, the session's sink on the other.
 
     Arguments:
         connections: the server's set of open connections, which this one is in while it lives.
@@ -54,6 +55,8 @@ class FastConnection(asyncio.Protocol):
         "_binary",
         "_closing",
         "_connections",
+        "_delivery",
+        "_descriptor",
         "_fragments",
         "_limit",
         "_reading_paused",
@@ -63,7 +66,6 @@ class FastConnection(asyncio.Protocol):
         "_transport",
         "_wanted",
         "session",
-        "write",
     )
 
     framer = FRAMER
@@ -80,7 +82,8 @@ class FastConnection(asyncio.Protocol):
         self._closing = False
         self._reading_paused = False
         self._timer: asyncio.TimerHandle | None = None
-        self.write = transport.write
+        self._descriptor = descriptor_of(transport)
+        self._delivery = hub.delivery
         high = hub.limits.outbox_bytes
         transport.set_write_buffer_limits(high=high, low=high // 2)
         connections.add(self)
@@ -93,12 +96,14 @@ class FastConnection(asyncio.Protocol):
             self._timer.cancel()
             self._timer = None
         self._closing = True
+        self._descriptor = -1
         self._connections.discard(self)
         self.session.lost()
 
     def eof_received(self) -> bool | None:
         """The client says nothing more: what was decided is still answered, then the socket closes."""
         self.session.lost()
+        self._descriptor = -1
         return None
 
     def pause_writing(self) -> None:
@@ -118,10 +123,12 @@ class FastConnection(asyncio.Protocol):
                 return
             data = bytes(self._rest)
             self._rest.clear()
-        self._parse(data)
-        if len(data) >= _LARGE:
-            # A loop may hand over many such reads in one turn, and what a turn publishes is written in one go.
-            self.session.hub.delivery.flush()
+        self._delivery.begin_read()
+        try:
+            self._parse(data)
+        finally:
+            # A loop may hand over many large reads in one turn, and what a turn publishes is written in one go.
+            self._delivery.end_read(len(data) >= _LARGE)
 
     def shutdown(self) -> None:
         """The server is going down (uvicorn calls this)."""
@@ -137,23 +144,27 @@ class FastConnection(asyncio.Protocol):
             masked = size >= _MASKED
             start = position + (6 if masked else 2)
             size &= 0x7F
-            if size > MAX_CONTROL:
-                width = 2 if size == 126 else 8
-                start += width
+            if size > _MAX_CONTROL:
+                start += 2 if size == 126 else 8
                 if start > end:
                     self._wanted = start - position
                     break
-                size = int.from_bytes(data[position + 2 : position + 2 + width], "big")
+                if size == 126:
+                    size = data[position + 2] * 256 + data[position + 3]
+                else:
+                    size = min(int.from_bytes(data[position + 2 : position + 10], "big"), _HUGE)
             if head != _TEXT or not masked or size > self._limit or self._fragments is not None:
                 self._judge(head, masked, size)
             stop = start + size
-            if self._closing and (head != _CLOSE_FRAME or size > MAX_CONTROL):
+            if self._closing and (head != _CLOSE_FRAME or size > _MAX_CONTROL):
+                if head == _CLOSE_FRAME and stop <= end:
+                    self._transport.close()  # wrong as it is, it is the client's last word
                 position = stop
                 continue
             if stop > end:
                 self._wanted = stop - position
                 break
-            payload = apply_mask(data[start:stop], data[start - 4 : start])
+            payload = unmask(data, start, stop)
             if head == _TEXT:
                 self._message(payload)
             else:
@@ -173,7 +184,7 @@ class FastConnection(asyncio.Protocol):
             not masked
             or head & _RESERVED
             or opcode not in _OPCODES
-            or (is_control and (size > MAX_CONTROL or not head & _FIN))
+            or (is_control and (size > _MAX_CONTROL or not head & _FIN))
             or (not is_control and begun != (opcode == _CONTINUATION))
         ):
             self._broken("Expected frames as RFC 6455 has them.", CloseCode.PROTOCOL_ERROR)
@@ -185,13 +196,10 @@ class FastConnection(asyncio.Protocol):
         self.session.fail(SwarmwireError(ErrorCode.INVALID_MESSAGE, sentence), code)
 
     def _message(self, payload: bytes) -> None:
-        if not payload.isascii():
-            try:
-                payload.decode()
-            except UnicodeDecodeError:
-                self._broken("Expected text in valid UTF-8.", CloseCode.INVALID_DATA)
-                return
-        self.session.receive(payload)
+        if is_text(payload):
+            self.session.receive(payload)
+        else:
+            self._broken("Expected text in valid UTF-8.", CloseCode.INVALID_DATA)
 
     def _frame(self, head: int, payload: bytes) -> None:
         """Take a frame that is not a whole text; its header was found to be right."""
@@ -214,9 +222,12 @@ class FastConnection(asyncio.Protocol):
         if is_last:
             message, self._fragments = bytes(self._fragments), None
             if self._binary:
-                self.session.malformed("Expected a text message, got a binary one.", len(message))
+                self._binary_message(message)
             else:
                 self._message(message)
+
+    def _binary_message(self, message: bytes) -> None:
+        self.session.malformed("Expected a text message, got a binary one.", len(message))
 
     def _close_received(self, payload: bytes) -> None:
         if not self._closing:
@@ -224,16 +235,26 @@ class FastConnection(asyncio.Protocol):
                 Close.parse(payload)
             except ProtocolError:
                 self._broken("Expected a close code of RFC 6455.", CloseCode.PROTOCOL_ERROR)
-                return
             except UnicodeDecodeError:
                 self._broken("Expected a reason in valid UTF-8.", CloseCode.INVALID_DATA)
-                return
-            self._closing = True
-            self.session.lost()  # it writes what is decided already; after the close frame nothing may come
-            self.write(bytes((_CLOSE_FRAME, len(payload))) + payload)
+            else:
+                self._closing = True
+                self.session.lost()  # it writes what is decided already; after the close frame nothing may come
+                self.write(bytes((_CLOSE_FRAME, len(payload))) + payload)
+        self._descriptor = -1
         self._transport.close()
 
     # ---- the sink
+
+    def write(self, block: bytes) -> None:
+        """Past the transport while it holds nothing: what the socket takes at once needs no queue."""
+        if self._descriptor >= 0 and not self._transport.get_write_buffer_size():
+            sent = send_now(self._descriptor, block)
+            if sent == len(block):
+                return
+            if sent > 0:
+                block = block[sent:]
+        self._transport.write(block)
 
     def buffered(self) -> int:
         return self._transport.get_write_buffer_size()
@@ -266,6 +287,7 @@ class FastConnection(asyncio.Protocol):
     def _give_up(self) -> None:
         """The client neither closes nor reads."""
         self._timer = None
+        self._descriptor = -1
         if self.buffered():
             self._transport.abort()
         else:

@@ -20,7 +20,7 @@ from ..core.ports import Peer
 from ..core.settings import Limits
 from .fastpath import FastConnection
 
-__all__ = ["EXTENSION", "HandoverProtocol", "UpgradeProtocol", "upgrade_protocol"]
+__all__ = ["EXTENSION", "HandoverProtocol", "UpgradeProtocol", "is_one_too_many", "upgrade_protocol"]
 
 EXTENSION: Final = "swarmwire.handover"
 
@@ -50,11 +50,16 @@ class UpgradeProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if self._is_one_too_many():
+        if is_one_too_many(len(self.connections), self.limits):
             self.connections.discard(self)
             transport.abort()
         else:
             self._start_timer()
+
+    def take(self, transport: asyncio.Transport, timer: asyncio.TimerHandle | None) -> None:
+        """Go on with a connection that somebody else has accepted, with its timer for the head."""
+        self._timer = timer
+        self.connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
@@ -91,10 +96,6 @@ class UpgradeProtocol(HttpToolsProtocol):
     def _is_answered(self) -> bool:
         """It is the client's turn."""
         return self.cycle is None or self.cycle.response_complete
-
-    def _is_one_too_many(self) -> bool:
-        some, others = self.limits.max_connections, self.limits.max_unauthenticated
-        return some is not None and others is not None and len(self.connections) > some + others
 
     def _start_timer(self) -> None:
         if self._timer is None:
@@ -134,6 +135,12 @@ class UpgradeProtocol(HttpToolsProtocol):
             cast(asyncio.Protocol, self.transport.get_protocol()).data_received(early)
 
 
+def is_one_too_many(sockets: int, limits: Limits) -> bool:
+    """Whether so many open sockets are more than there may be, whatever they speak."""
+    some, others = limits.max_connections, limits.max_unauthenticated
+    return some is not None and others is not None and sockets > some + others
+
+
 def upgrade_protocol(limits: Limits) -> type[UpgradeProtocol]:
     """What to give uvicorn as `http=`, for these limits."""
     return type("UpgradeProtocol", (UpgradeProtocol,), {"limits": limits})
@@ -150,7 +157,9 @@ class _GivenAway:
 
 
 class HandoverProtocol(WebSocketsSansIOProtocol):
-    """Give it to uvicorn as `ws=`."""
+    """Give it to uvicorn as `ws=`. `connection_class` is who takes over."""
+
+    connection_class: ClassVar[type[FastConnection]] = FastConnection
 
     _early = b""
     _taker: tuple[Hub, Peer] | None = None
@@ -187,7 +196,7 @@ class HandoverProtocol(WebSocketsSansIOProtocol):
     def _accepted(self) -> None:
         early, self._early = self._early, b""
         transport = self.transport
-        receiver: asyncio.Protocol = self if self._taker is None else self._give(*self._taker)
+        receiver = self if self._taker is None else self._give(*self._taker)
         if early:
             transport.resume_reading()
             receiver.data_received(early)
@@ -197,6 +206,6 @@ class HandoverProtocol(WebSocketsSansIOProtocol):
         self.stop_keepalive()
         self.connections.discard(self)
         self.transport = cast(asyncio.Transport, _GivenAway())
-        connection = FastConnection(hub, transport, peer, cast(set[Any], self.connections))
-        transport.set_protocol(connection)
+        connection = self.connection_class(hub, transport, peer, cast(set[Any], self.connections))
+        transport.set_protocol(cast(asyncio.Protocol, connection))
         return connection

@@ -11,14 +11,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import NamedTuple
 
-__all__ = ["check_allow_lists", "check_host", "check_origin", "is_loopback"]
+__all__ = ["FOREIGN_PAGE", "Sites", "check_allow_lists", "check_host", "check_origin", "is_loopback"]
 
 _WEB = {"http": "http", "ws": "http", "https": "https", "wss": "https"}
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _MAX_NAME = 253
+_DECISIONS = 256
+_SHORT = 512
+
+FOREIGN_PAGE = "Pages of this origin may not connect (allowed_origins)."
+"""What a page hears that is of no allowed site."""
 _NAME = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 _AUTHORITY = re.compile(r"(?P<host>\[[0-9a-f:.]+\]|[^\[\]:/?#@\\\s]+)(:(?P<port>[0-9]{1,5}))?")
 _ORIGIN = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<authority>[^/?#@\\\s]+)")
@@ -33,6 +39,31 @@ class _Origin(NamedTuple):
     scheme: str
     host: str
     port: int
+
+
+class Sites:
+    """Both checks for one broker. Its last decisions are remembered: most requests have the same headers."""
+
+    def __init__(
+        self, *, bound_host: str, allowed_hosts: Sequence[str] = (), allowed_origins: Sequence[str] = ()
+    ) -> None:
+        self._bound_host = bound_host
+        self._hosts = tuple(allowed_hosts)
+        self._origins = tuple(allowed_origins)
+        self._known = lru_cache(_DECISIONS)(self._decide)
+
+    def refusal(self, host: str | None, origin: str | None, scheme: str) -> str | None:
+        """Why a request is not answered, in a sentence; None where it is."""
+        is_short = len(host or "") + len(origin or "") <= _SHORT
+        return self._known(host, origin, scheme) if is_short else self._decide(host, origin, scheme)
+
+    def _decide(self, host: str | None, origin: str | None, scheme: str) -> str | None:
+        bound = self._bound_host
+        if not check_host(host, bound_host=bound, allowed_hosts=self._hosts):
+            return "This host name is not one of the broker's (allowed_hosts)."
+        if not check_origin(origin, host, bound_host=bound, allowed_origins=self._origins, scheme=scheme):
+            return FOREIGN_PAGE
+        return None
 
 
 def check_host(host: str | None, *, bound_host: str, allowed_hosts: Sequence[str] = ()) -> bool:

@@ -12,7 +12,7 @@ from swarmwire_broker.auth import Revocations, build_authenticator, configured_a
 from swarmwire_broker.auth.chain import Chain
 from swarmwire_broker.auth.login import MAX_TOKEN_BYTES, Login
 from swarmwire_broker.core.permissions import EVERYTHING
-from swarmwire_broker.core.ports import Authenticator, Peer, Verified
+from swarmwire_broker.core.ports import Authenticator, Peer, PromptAuthenticator, Verified
 from swarmwire_broker.credentials import Auth
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 from swarmwire_protocol.messages import Permissions
@@ -85,14 +85,23 @@ async def test_a_token_that_is_too_long_or_no_text_is_refused(token: str) -> Non
     assert error.code is ErrorCode.AUTHENTICATION_FAILED
 
 
-class Away:
+class Waits:
+    """A source that is only ever awaited."""
+
+    waits = True
+
+    def verify_now(self, token: str) -> Login | None:
+        raise AssertionError("it was asked at once")
+
+
+class Away(Waits):
     """A source that cannot tell."""
 
     async def verify(self, token: str) -> Login | None:
         raise SwarmwireError(ErrorCode.UNAVAILABLE, retry_after_ms=1)
 
 
-class Knows:
+class Knows(Waits):
     """A source that knows one token."""
 
     async def verify(self, token: str) -> Login | None:
@@ -104,6 +113,50 @@ async def test_a_source_that_cannot_tell_leaves_the_others_their_say() -> None:
     authenticate = Chain([Away(), Knows()])
     assert (await authenticate("known", {}, SOMEONE)).subject == "known"
     assert (await refusal(authenticate, "unknown")).code is ErrorCode.UNAVAILABLE
+
+
+# ---- At once
+
+
+def prompt(**settings: Any) -> PromptAuthenticator:
+    authenticate = built(**settings)
+    assert isinstance(authenticate, PromptAuthenticator)
+    return authenticate
+
+
+def subject(verified: Verified | None) -> str:
+    assert verified is not None
+    return verified.subject
+
+
+async def test_sources_that_wait_for_nothing_answer_at_once_as_they_do_when_awaited(sign: Sign) -> None:
+    authenticate = built(token="sesame", jwt_secret=SECRET)
+    assert isinstance(authenticate, PromptAuthenticator)
+    for token in ("sesame", sign(SECRET)):
+        assert authenticate.at_once(token, SOMEONE) == await authenticate(token, {}, SOMEONE)
+    for wrong in ("wrong", None, "\ud800", sign(SECRET, exp=1)):
+        with pytest.raises(SwarmwireError) as caught:
+            authenticate.at_once(wrong, SOMEONE)
+        assert caught.value.code is (await refusal(authenticate, wrong)).code
+
+
+def test_a_token_with_the_request_counts_at_once_too() -> None:
+    peer = Peer(transport="websocket", token="sesame")
+    assert subject(prompt(token="sesame").at_once(None, peer)) == "token"
+
+
+def test_a_revoked_token_is_refused_at_once_too(sign: Sign) -> None:
+    revocations = Revocations()
+    authenticate = prompt(jwt_secret=SECRET, revocations=revocations)
+    token = sign(SECRET, jti="t1")
+    assert subject(authenticate.at_once(token, SOMEONE)) == "alice"
+    revocations.revoke_token("t1")
+    with pytest.raises(SwarmwireError, match="revoked"):
+        authenticate.at_once(token, SOMEONE)
+
+
+def test_where_a_source_may_wait_nothing_is_said_at_once() -> None:
+    assert Chain([Knows()]).at_once("known", SOMEONE) is None
 
 
 # ---- Without a token

@@ -31,6 +31,12 @@ def test_a_public_key_given_as_the_secret_is_refused(public_keys: dict[str, str]
         secret_key(public_keys["RS256"], ALL)
 
 
+@pytest.mark.parametrize("secret", ['{"kty": "oct", "k": "AAAAAAAAAAAAAAAAAAAAAAAA"}', "ssh-ed25519 " + "A" * 68])
+def test_a_key_of_another_kind_given_as_the_secret_is_refused_at_the_start(secret: str) -> None:
+    with pytest.raises(ValueError, match="a key of another kind"):
+        secret_key(secret)
+
+
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
 def test_a_public_key_is_for_the_one_algorithm_of_its_kind(algorithm: str, public_keys: dict[str, str]) -> None:
     assert public_key(public_keys[algorithm], ALL).algorithms == (algorithm,)

@@ -386,5 +386,4 @@ class World:
             and not any(self.hub.states.values())
             and delivery.router.is_empty
             and not delivery.outboxes
-            and not delivery._held
         )

@@ -9,6 +9,7 @@ import pytest
 from swarmwire_broker.core.permissions import EVERYTHING
 from swarmwire_broker.core.ports import Peer, Verified
 from swarmwire_broker.core.settings import Limits
+from swarmwire_broker.engines.memory import MemoryEngine
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 
 from .fakes import World
@@ -126,9 +127,14 @@ def test_the_broker_counts_connections_and_publishes(world: World) -> None:
     assert stats.latency.count == 3
 
 
-def test_interest_is_told_to_the_engine_once_a_pattern(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interest_is_told_to_the_engine_once_a_pattern() -> None:
     told: list[tuple[str, bool]] = []
-    monkeypatch.setattr(world.engine, "interest", lambda pattern, wanted: told.append((pattern, wanted)))
+
+    class Told(MemoryEngine):
+        def interest(self, pattern: str, wanted: bool) -> None:
+            told.append((pattern, wanted))
+
+    world = World(engine_class=Told)
     one, two = world.client(), world.client()
     one.subscribe("a", {"pattern": "a", "sub": "again"})
     two.subscribe("a")

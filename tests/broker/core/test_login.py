@@ -18,6 +18,14 @@ SECRET = "the text of an exception"
 ALL = Permissions(publish=["#"], subscribe=["#"], call=["#"])
 
 
+def beat(world: World, client: Client, seconds: float) -> None:
+    """Let time pass for a client that keeps talking."""
+    while seconds > 0:
+        client.post({"type": "pong"})
+        world.clock.advance(min(seconds, 5.0))
+        seconds -= 5.0
+
+
 class Door:
     """An authenticator: tokens by name, and errors or a gate in their place."""
 
@@ -99,6 +107,63 @@ def test_whatever_an_authenticator_raises_is_a_refusal_without_its_text(
     assert client.closed == close
     assert SECRET not in str(client.sink.received)
     assert guarded.clock.failures == []
+
+
+class PromptDoor(Door):
+    """The same, which tells at once what it knows at once; a name it does not know must be awaited."""
+
+    def at_once(self, token: str | None, peer: Peer) -> Verified | None:
+        self.asked.append((token, {}, peer.address))
+        answer = self.tokens.get(token)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer if isinstance(answer, Verified) else None
+
+
+@pytest.fixture
+def prompt() -> PromptDoor:
+    return PromptDoor()
+
+
+def test_an_authenticator_that_tells_at_once_is_not_awaited(prompt: PromptDoor) -> None:
+    world = World(authenticator=prompt)
+    client = world.connect(token="good")
+    client.post({"type": "hello", "versions": ["1"], "client": {"name": "test"}})
+    assert next(iter(world.hub.sessions.values())).is_welcome, "not a turn later"
+    world.clock.settle()
+    assert [message["type"] for message in client.take()] == ["welcome"]
+    assert prompt.asked == [("good", {}, "10.0.0.1")]
+
+
+def test_what_cannot_be_told_at_once_is_awaited(prompt: PromptDoor) -> None:
+    prompt.tokens["later"] = gate = Gate()
+    world = World(authenticator=prompt)
+    client = world.connect()
+    assert client.hello(token="later") == []
+    gate.open()
+    world.clock.settle()
+    assert [message["type"] for message in client.take()] == ["welcome"]
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        (SwarmwireError(ErrorCode.TOKEN_EXPIRED), "TOKEN_EXPIRED"),
+        (SwarmwireError(ErrorCode.CONFLICT, SECRET), "AUTHENTICATION_FAILED"),
+        (RuntimeError(SECRET), "AUTHENTICATION_FAILED"),
+    ],
+)
+def test_a_refusal_at_once_is_as_one_that_was_awaited(prompt: PromptDoor, raised: Exception, told: str) -> None:
+    prompt.tokens["bad"] = raised
+    answers = []
+    for door in (prompt, Door()):
+        door.tokens["bad"] = raised
+        world = World(authenticator=door)
+        client = world.connect()
+        answers.append((client.hello(token="bad"), client.closed, world.hub.stats.logins_failed))
+    assert answers[0] == answers[1]
+    assert answers[0][0][0]["code"] == told
+    assert SECRET not in str(answers)
 
 
 def test_a_login_slower_than_its_time_is_refused_and_its_late_answer_ignored(guarded: World, door: Door) -> None:
@@ -242,6 +307,27 @@ def test_a_far_expiry_takes_no_century_of_timer(guarded: World, door: Door) -> N
     door.tokens["long"] = Verified(subject="alice", permissions=ALL, expires_at=guarded.clock.now_ms() + 10**12)
     assert guarded.connect().hello(token="long")[0]["type"] == "welcome"
     guarded.clock.advance(1)
+
+
+@pytest.mark.parametrize("minutes", [0.3, 0.6, 1, 10.01])
+def test_an_end_that_is_far_at_the_login_is_kept_to_the_second(guarded: World, door: Door, minutes: float) -> None:
+    end = guarded.clock.now_ms() + round(minutes * 60_000)
+    door.tokens["long"] = Verified(subject="alice", permissions=ALL, expires_at=end)
+    client = guarded.connect()
+    client.hello(token="long")
+    beat(guarded, client, minutes * 60 - 0.01)
+    assert client.closed is None
+    guarded.clock.advance(0.02)
+    assert client.closed == 4401
+
+
+def test_a_far_end_costs_no_timer(guarded: World, door: Door) -> None:
+    far = Verified(subject="alice", permissions=ALL, expires_at=guarded.clock.now_ms() + 10**9)
+    door.tokens["long"], door.tokens["endless"] = far, Verified(subject="alice", permissions=ALL)
+    guarded.connect().hello(token="endless")
+    timers = guarded.clock.timers
+    guarded.connect().hello(token="long")
+    assert guarded.clock.timers == timers
 
 
 @pytest.mark.parametrize("by", [{"subject": "alice"}, {"token_id": "t1"}])

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from swarmwire_broker.core.permissions import EVERYTHING, NOTHING, Grants, parse_permissions
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 from swarmwire_protocol.messages import Permissions
+from swarmwire_protocol.topics import contains
 
 _WORDS = st.sampled_from(["a", "b", "$sys"])
 TOPICS = st.lists(_WORDS, min_size=1, max_size=4).map(".".join)
@@ -160,3 +161,26 @@ def test_a_claim_that_is_wrong_is_refused_by_the_name_of_its_field(claim: object
     assert caught.value.code is ErrorCode.AUTHENTICATION_FAILED
     assert caught.value.field == field
     assert field in caught.value.message
+
+
+@pytest.mark.parametrize("patterns", [[["a"]], [{}], [True]])
+def test_what_cannot_be_a_pattern_is_refused_though_an_equal_claim_was_good(patterns: list[object]) -> None:
+    parse_permissions({"publish": ["1"], "subscribe": []})
+    with pytest.raises(SwarmwireError) as caught:
+        parse_permissions({"publish": patterns, "subscribe": []})
+    assert caught.value.field == "permissions.publish[0]"
+
+
+def test_equal_claims_become_one_object() -> None:
+    first = parse_permissions({"publish": ["a.*"], "call": []})
+    assert parse_permissions({"publish": ["a.*"]}) is first
+    assert parse_permissions({"publish": ["a.*"], "admin": True}) is not first
+    assert parse_permissions({"subscribe": ["a.*"]}) == Permissions(subscribe=["a.*"])
+
+
+@given(PATTERNS, PATTERNS)
+def test_granting_a_branch_grants_what_containment_says(branch: str, pattern: str) -> None:
+    grants = Grants.of(Permissions(subscribe=[f"{branch}.#"]))
+    for wanted in (pattern, f"{branch}.{pattern}"):
+        if not wanted.startswith("$"):
+            assert grants.may_subscribe(wanted) == contains(f"{branch}.#", wanted)

@@ -182,7 +182,6 @@ def test_after_the_ack_of_an_unsubscribe_no_event_of_it_comes(world: World) -> N
     assert kinds[-1] == "ack"
     assert kinds.count("ack") == 1
     assert world.hub.delivery.router.is_empty
-    assert world.hub.delivery._held == {}
 
 
 def test_unsubscribing_only_unknown_names_is_not_found(world: World) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from swarmwire_broker.core.turn import Run
+from swarmwire_broker.core.turn import Run, new_run
 
 
 class CountingFramer:
@@ -23,14 +23,14 @@ class CountingFramer:
 
 
 def run_of(*payloads: bytes, first: int = 7) -> Run:
-    run = Run((object(),), first, None)
+    run = new_run((object(),), first, None)
     run.payloads += payloads
     return run
 
 
 def test_a_run_begins_with_its_first_event_and_no_bytes() -> None:
     receivers = (object(), object())
-    run = Run(receivers, 7, "instance-1")
+    run = new_run(receivers, 7, "instance-1")
     assert run.receivers is receivers
     assert (run.first, run.last, run.size, run.payloads, run.hidden_from) == (7, 7, 0, [], "instance-1")
 

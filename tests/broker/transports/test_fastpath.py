@@ -216,6 +216,13 @@ async def test_bytes_after_our_close_are_read_for_the_clients_close_alone(talk: 
     assert talk.pipe.ended == "closed"
 
 
+@pytest.mark.parametrize("last", [close(1005), frame(b"\x03\xe8" + b"x" * 124, CLOSE)], ids=["code", "size"])
+async def test_after_a_close_frame_that_is_wrong_the_client_is_not_waited_for(talk: Conversation, last: bytes) -> None:
+    talk.feed(last)
+    assert talk.types() == ["error", "bye", CLOSE]
+    assert talk.pipe.ended == "closed"
+
+
 async def test_the_rest_of_an_oversize_message_is_skipped_without_being_kept(talk: Conversation) -> None:
     data = frame(close() * 20_000)  # what looks like a close frame inside it is none
     talk.feed(data[:10_000])

@@ -26,6 +26,8 @@ from .wire import CONT, HELLO, PING, PONG, Wire, close, eventually, frame, reque
 
 PUBLISH = {"type": "publish", "topic": "a.b", "data": 1, "id": 1}
 WHOLE = text(HELLO) + text(PUBLISH)
+TWICE = [("X-A", "1"), ("X-A", "2")]
+"""Headers with which a server goes the long way."""
 
 pytestmark = pytest.mark.asyncio(loop_factories=["uvloop"])
 
@@ -72,8 +74,11 @@ async def test_after_the_handshake_task_and_scope_are_gone_and_the_session_lives
 
 
 @pytest.mark.parametrize("cut", [0, 1, 2, 5, 6, 50, len(text(HELLO)), len(text(HELLO)) + 3, len(WHOLE)])
-async def test_nothing_that_comes_in_one_segment_with_the_upgrade_is_lost(cut: int) -> None:
-    async with fast() as house, await Wire.open(house.port, early=WHOLE[:cut]) as wire:
+@pytest.mark.parametrize("headers", [[], TWICE], ids=["the short way", "the long way"])
+async def test_nothing_that_comes_in_one_segment_with_the_upgrade_is_lost(
+    cut: int, headers: list[tuple[str, str]]
+) -> None:
+    async with fast() as house, await Wire.open(house.port, headers=headers, early=WHOLE[:cut]) as wire:
         await wire.send_raw(WHOLE[cut:])
         await wire.expect("welcome")
         assert await wire.expect("ack") == {"type": "ack", "id": 1, "seq": 1}
@@ -91,16 +96,18 @@ async def test_a_fragmented_message_and_a_ping_may_begin_before_the_handshake_is
             await wire.expect("welcome")
 
 
-async def test_a_whole_conversation_may_come_with_the_upgrade() -> None:
-    async with fast() as house, await Wire.open(house.port, early=WHOLE + close()) as wire:
+@pytest.mark.parametrize("headers", [[], TWICE], ids=["the short way", "the long way"])
+async def test_a_whole_conversation_may_come_with_the_upgrade(headers: list[tuple[str, str]]) -> None:
+    async with fast() as house, await Wire.open(house.port, headers=headers, early=WHOLE + close()) as wire:
         messages, code = await wire.ended(answers=False)
         assert [message["type"] for message in messages] == ["welcome", "ack"]
         assert code == 1000
 
 
-async def test_an_early_message_over_the_limit_is_refused_as_any_other() -> None:
+@pytest.mark.parametrize("headers", [[], TWICE], ids=["the short way", "the long way"])
+async def test_an_early_message_over_the_limit_is_refused_as_any_other(headers: list[tuple[str, str]]) -> None:
     early = frame("x" * 70_000)[:60_000]
-    async with fast(close_timeout_ms=50) as house, await Wire.open(house.port, early=early) as wire:
+    async with fast(close_timeout_ms=50) as house, await Wire.open(house.port, headers=headers, early=early) as wire:
         assert await wire.farewell() == ("MESSAGE_TOO_LARGE", 1009, 1009)
 
 

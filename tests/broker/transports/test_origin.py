@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swarmwire_broker.transports.origin import check_allow_lists, check_host, check_origin, is_loopback
+from swarmwire_broker.transports.origin import Sites, check_allow_lists, check_host, check_origin, is_loopback
 
 LOCAL = "127.0.0.1"
 OPEN = "0.0.0.0"
@@ -180,6 +180,34 @@ def test_null_passes_only_where_it_is_listed() -> None:
 def test_no_text_is_too_odd_to_be_decided(origin: str, host: str) -> None:
     assert check_host(host, bound_host=LOCAL) in (True, False)
     assert check_origin(origin, host, bound_host=LOCAL) in (True, False)
+
+
+# ---- Both
+
+
+def test_a_request_must_pass_both_checks() -> None:
+    sites = Sites(bound_host=LOCAL, allowed_hosts=["app.example.org"], allowed_origins=["https://app.example.org"])
+    assert sites.refusal("app.example.org", "https://app.example.org", "ws") is None
+    assert sites.refusal("localhost", None, "ws") is None
+    assert "allowed_hosts" in str(sites.refusal("evil.example", "https://app.example.org", "ws"))
+    assert "allowed_origins" in str(sites.refusal("localhost", "https://evil.example", "ws"))
+
+
+@given(st.text(max_size=9), st.none() | st.sampled_from(["http://localhost", "null", "x" * 600]), st.booleans())
+def test_a_remembered_decision_is_the_same(host: str, origin: str | None, is_secure: bool) -> None:
+    sites = Sites(bound_host=LOCAL, allowed_origins=["null"])
+    scheme = "wss" if is_secure else "ws"
+    allowed = check_host(host, bound_host=LOCAL) and check_origin(
+        origin, host, bound_host=LOCAL, allowed_origins=["null"], scheme=scheme
+    )
+    assert [sites.refusal(host, origin, scheme) is None for _ in range(2)] == [allowed] * 2
+
+
+def test_what_is_long_is_decided_and_not_remembered() -> None:
+    sites = Sites(bound_host=LOCAL)
+    for number in range(3):
+        assert sites.refusal("localhost", f"https://{'x' * 600}{number}", "ws") is not None
+    assert sites._known.cache_info().currsize == 0
 
 
 # ---- The lists

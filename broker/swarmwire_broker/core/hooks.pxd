@@ -1,0 +1,2 @@
+cdef class Hooks:
+    cdef list _routes

@@ -1,0 +1,32 @@
+cimport cython
+
+from ..engines.entry cimport new_draft
+from .hooks cimport Hooks
+from .identity cimport Author
+from .signals cimport Signals
+from .stats cimport Stats
+
+
+@cython.final
+cdef class Topic:
+    cdef public str name
+    cdef public bytes head
+
+
+cdef class Publishing:
+    cdef object _delivery
+    cdef Stats _stats
+    cdef object _append
+    cdef public Hooks hooks
+    cdef public bint defers
+    cdef Signals _signals
+    cdef dict _topics
+
+    @cython.locals(topic=Topic)
+    cpdef publish(self, object message, Author author, object done)
+    @cython.locals(topic=Topic)
+    cpdef publish_plain(self, str name, bytes data, Author author, object done)
+    cdef _count(self, Topic topic, bytes data, Author author)
+    @cython.locals(topic=Topic)
+    cdef Topic _admit(self, str name, Author author)
+    cdef Topic _learn(self, str name)

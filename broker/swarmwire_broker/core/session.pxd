@@ -1,0 +1,37 @@
+cimport cython
+
+from .identity cimport Author
+from .outbox cimport Outbox
+from .publishing cimport Publishing
+from .rates cimport SessionRates
+
+
+cdef class Session:
+    cdef public object hub
+    cdef public Publishing publishing
+    cdef public object peer
+    cdef public str client_id
+    cdef public object client
+    cdef public Author author
+    cdef public Outbox outbox
+    cdef public object subscriptions
+    cdef public bint heard
+    cdef public bint is_welcome
+    cdef public object pending
+    cdef object _time
+    cdef object _state
+    cdef object _inbox
+    cdef long _holds
+    cdef public object _malformed
+    cdef long _strikes
+    cdef long _silent
+    cdef long long _buffered
+    cdef object _expiry
+    cdef object _timeout
+
+    cpdef receive(self, bytes raw)
+    @cython.locals(plain=tuple)
+    cdef _take(self, bytes raw)
+    @cython.locals(rates=SessionRates, wait=double)
+    cdef _take_plain(self, long long size, str topic, bytes data, object request_id)
+    cdef _charge(self, object kind, long long size)

@@ -1,0 +1,3 @@
+cdef class Signals:
+    cdef public object clock
+    cdef dict _callbacks

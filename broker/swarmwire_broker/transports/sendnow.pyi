@@ -1,0 +1,3 @@
+__all__ = ["send_now"]
+
+def send_now(fd: int, data: bytes) -> int: ...
