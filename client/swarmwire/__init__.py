@@ -13,10 +13,10 @@ Scripts without an event loop use `connect_sync`.
 from swarmwire_protocol.errors import ErrorCode, Outcome, SwarmwireError
 
 from .client import Client
-from .errors import Disconnected, QueueFull
+from .errors import Disconnected, QueueFull, ResumeFileError
 from .handlers import Registration
 from .opening import DEFAULT_URL, Connecting, connect
-from .records import Event, Gap, Published
+from .records import Event, Gap, Live, Published
 from .subscription import Subscription
 from .sync import SyncClient, SyncSubscription, connect_sync
 from .version import VERSION
@@ -31,10 +31,12 @@ __all__ = [
     "ErrorCode",
     "Event",
     "Gap",
+    "Live",
     "Outcome",
     "Published",
     "QueueFull",
     "Registration",
+    "ResumeFileError",
     "Subscription",
     "SwarmwireError",
     "SyncClient",

@@ -13,8 +13,9 @@ from .emitter import Listener
 from .handlers import EventHandler, Handlers, Registration
 from .lifecycle import Lifecycle
 from .options import UNSET, From, Settings, Unset, ask_for
+from .progress import ResumePath
 from .publisher import Publisher
-from .records import Event, Gap, Published
+from .records import Event, Gap, Live, Published
 from .subscription import Subscription
 
 __all__ = ["Client"]
@@ -150,7 +151,7 @@ class Client(Lifecycle):
         )
         if ack:
             return await self._publisher.acknowledged(message, timeout)
-        self._publisher.unacknowledged(message)
+        await self._publisher.unacknowledged(message)
         return None
 
     # ---- Subscribing
@@ -166,6 +167,9 @@ class Client(Lifecycle):
         queue_size: int | None = None,
         buffer: int | None = None,
         gaps: Literal[False] = False,
+        live: Literal[False] = False,
+        resume_file: ResumePath | None = None,
+        resume_interval: float = 0.0,
     ) -> Subscription[Event]: ...
 
     @overload
@@ -179,7 +183,26 @@ class Client(Lifecycle):
         queue_size: int | None = None,
         buffer: int | None = None,
         gaps: bool,
+        live: Literal[False] = False,
+        resume_file: ResumePath | None = None,
+        resume_interval: float = 0.0,
     ) -> Subscription[Event | Gap]: ...
+
+    @overload
+    def subscribe(
+        self,
+        pattern: str,
+        *,
+        from_: From = "now",
+        mode: str | Conflate = "all",
+        conflate_ms: int | None = None,
+        queue_size: int | None = None,
+        buffer: int | None = None,
+        gaps: bool = False,
+        live: bool,
+        resume_file: ResumePath | None = None,
+        resume_interval: float = 0.0,
+    ) -> Subscription[Event | Gap | Live]: ...
 
     def subscribe(
         self,
@@ -191,6 +214,9 @@ class Client(Lifecycle):
         queue_size: int | None = None,
         buffer: int | None = None,
         gaps: bool = False,
+        live: bool = False,
+        resume_file: ResumePath | None = None,
+        resume_interval: float = 0.0,
     ) -> Subscription[Any]:
         """Events whose topic matches the pattern: `async for event in client.subscribe("agent.*.status")`.
 
@@ -199,14 +225,30 @@ class Client(Lifecycle):
         out), "drop_oldest" (at most `queue_size` wait at the broker, and `buffer` here), "disconnect"; or
         `conflate_ms=n` for the latest event of every topic once in n milliseconds. `buffer` events wait in this
         process (by default the client's `queue_size`); beyond it the broker keeps them. With `gaps=True` a `Gap`
-        stands among the events wherever some may be missing; every gap is a state event too.
+        stands among the events wherever some may be missing; every gap is a state event too. With `live=True` one
+        `Live` stands where the past is complete: behind the snapshot of "latest", or what the log held.
 
-        See `Subscription` for how it begins and ends.
+        With a `resume_file` it goes on where the last run of the program ended: `from_` then counts for the first
+        run only. The file is locked, belongs to this pattern and mode, and is written after each event that the
+        loop has finished; a killed process sees the one it was working on again, and misses none. With a
+        `resume_interval` it is written at most once in so many seconds while more events wait, and what was
+        finished within them may come again too.
+
+        See `Subscription` for how it begins and ends; iterating or awaiting it raises ResumeFileError.
         """
         self._check_open()
         ask = ask_for(pattern, from_, mode, conflate_ms, queue_size)
         size = self._settings.queue_size if buffer is None else buffer
-        return Subscription(self._core.feeds, self._emitter, ask, size, gaps=gaps)
+        return Subscription(
+            self._core.feeds,
+            self._emitter,
+            ask,
+            size,
+            gaps=gaps,
+            live=live,
+            resume_file=resume_file,
+            resume_interval=resume_interval,
+        )
 
     @overload
     def on(self, pattern: str, handler: EventHandler, **options: Any) -> Registration: ...
@@ -220,7 +262,8 @@ class Client(Lifecycle):
         """Call a function, or coroutine function, with every event of the pattern; also a decorator.
 
         Returns (as a decorator: leaves in the function's place) a `Registration`: call it to unsubscribe. The
-        options are those of `subscribe`, but for `gaps`.
+        options are those of `subscribe`, but for `gaps` and `live`. With a `resume_file` an event is finished when
+        the function has returned or failed.
         """
         return self._handlers.add(pattern, handler, options, once=False)
 

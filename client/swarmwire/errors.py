@@ -1,4 +1,4 @@
-"""What the SDK raises: the protocol's named errors, and the two that only a client knows."""
+"""What the SDK raises: the protocol's named errors, and those that only a client knows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ import copy
 from swarmwire_protocol.errors import ErrorCode, Outcome, SwarmwireError
 from swarmwire_protocol.messages import Error
 
-__all__ = ["Disconnected", "ErrorCode", "Outcome", "QueueFull", "SwarmwireError", "afresh", "error_from"]
+__all__ = [
+    "Disconnected",
+    "ErrorCode",
+    "Outcome",
+    "QueueFull",
+    "ResumeFileError",
+    "SwarmwireError",
+    "afresh",
+    "error_from",
+]
 
 
 class QueueFull(SwarmwireError):
@@ -16,6 +25,13 @@ class QueueFull(SwarmwireError):
 
 class Disconnected(SwarmwireError):
     """There is no connection, and for this request there will be none; it was not done unless `outcome` says so."""
+
+
+class ResumeFileError(SwarmwireError):
+    """A resume file cannot be used: it is in use, of another subscription, damaged, or out of reach."""
+
+    def __init__(self, code: ErrorCode, message: str) -> None:
+        super().__init__(code, message, field="resume_file")
 
 
 def error_from(message: Error) -> SwarmwireError:

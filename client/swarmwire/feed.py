@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+from collections.abc import Callable
 
 from swarmwire_protocol import messages as wire
 from swarmwire_protocol.cursor import Cursor
@@ -12,7 +13,7 @@ from swarmwire_protocol.messages import StartAt
 from .errors import SwarmwireError
 from .inbox import Inbox
 from .options import Ask
-from .records import Gap
+from .records import Gap, Live
 
 __all__ = ["Feed", "FeedState"]
 
@@ -33,15 +34,20 @@ class FeedState(enum.Enum):
 class Feed:
     """The state of a subscription over all connections.
 
-    Its place (`epoch`, `seq`) is what was *received*: moved by events, gaps, live and positions, and by the
-    acknowledgement of a subscription that begins now. It is what the subscription is asked for again with.
+    Its place (`epoch`, `seq`) is what was *received*: moved by events, gaps, live and positions, and by the first
+    acknowledgement, which says where it begins. It is what the subscription is asked for again with, so that what
+    was promised with the acknowledgement holds even if nothing else came. `with_live`: the inbox gets a `Live`
+    where the past is complete for the first time.
     """
 
-    def __init__(self, name: str, ask: Ask, inbox: Inbox, *, with_gaps: bool = False) -> None:
+    def __init__(self, name: str, ask: Ask, inbox: Inbox, *, with_gaps: bool = False, with_live: bool = False) -> None:
         self.name = name
         self.ask = ask
         self.inbox = inbox
         self.with_gaps = with_gaps
+        self.with_live = with_live
+        self.moved: Callable[[], None] | None = None
+        """Called when the place moved by something that is no event."""
         self.state = FeedState.IDLE
         self.snapshot = ask.start == "latest"
         """Whether a snapshot is not complete yet: it can only be asked for again as a whole."""
@@ -52,9 +58,10 @@ class Feed:
         self.epoch, self.seq = "", _NOWHERE
         self.first: str | None = None
         """Where it began, if that is a place: nothing was received then, and all that follows will be."""
-        if isinstance(ask.start, StartAt) and ask.start.cursor is not None:
-            self.move(Cursor.parse(ask.start.cursor))
-            self.first = ask.start.cursor
+        begin = ask.start.cursor if isinstance(ask.start, StartAt) else ask.had
+        if begin is not None:
+            self.move(Cursor.parse(begin))
+            self.first = begin
 
     @property
     def cursor(self) -> str | None:
@@ -96,13 +103,16 @@ class Feed:
         """The broker acknowledged the subscription at this cursor."""
         if self.seq == _NOWHERE:
             self.epoch = cursor.epoch
-            if self.ask.start == "now":
+            if not self.snapshot:
                 self.move(cursor)
                 self.first = str(cursor)
         if self.state is FeedState.ASKED:  # a live that came first is not taken back
             self.state = FeedState.REPLAYING if self.replays else FeedState.LIVE
+        if self.state is FeedState.LIVE:
+            self._past_is_complete(cursor)
         self.acknowledged = True
         self.settled.set()
+        self._tell_moved()
 
     @property
     def replays(self) -> bool:
@@ -113,7 +123,14 @@ class Feed:
         """The replay is complete."""
         self.state = FeedState.LIVE
         self.snapshot = False
+        self._past_is_complete(cursor)
         self.move(cursor)
+        self._tell_moved()
+
+    def reached(self, cursor: Cursor) -> None:
+        """The broker said that everything up to here was sent."""
+        self.move(cursor)
+        self._tell_moved()
 
     def move(self, cursor: Cursor) -> None:
         """Everything up to here was received. Within an epoch it never goes back."""
@@ -135,6 +152,17 @@ class Feed:
         self.inbox.put((message, self.epoch))
         return True
 
+    def missed(self, gap: Gap, end: Cursor) -> Gap | None:
+        """What of a gap is news here: a subscription that began later, or read on its own, has received a part."""
+        if gap.reason not in ("evicted", "overflow") or end.epoch != self.epoch:
+            return gap
+        if end.seq <= self.seq:
+            return None
+        start = Cursor.parse(gap.start)
+        if start.epoch != self.epoch or start.seq >= self.seq:
+            return gap
+        return Gap(f"{self.epoch}:{self.seq}", gap.end, gap.reason, gap.pattern)
+
     def pass_gap(self, gap: Gap, end: Cursor) -> bool:
         """Queue the gap if the iterator wants gaps, and go on behind it; False if the iterator is full."""
         if self.with_gaps:
@@ -147,6 +175,7 @@ class Feed:
         elif not self.snapshot:
             # A snapshot holds events older than what the broker dropped from its table, so they must still pass.
             self.move(end)
+        self._tell_moved()
         return True
 
     def stop(self, error: SwarmwireError | None) -> None:
@@ -155,6 +184,15 @@ class Feed:
         self.error = error
         self.inbox.end(error)
         self.settled.set()
+
+    def _past_is_complete(self, cursor: Cursor) -> None:
+        if self.with_live:
+            self.with_live = False
+            self.inbox.put(Live(str(cursor), self.ask.pattern))
+
+    def _tell_moved(self) -> None:
+        if self.moved is not None:
+            self.moved()
 
     def _has_room(self) -> bool:
         while self.inbox.full:

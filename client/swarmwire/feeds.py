@@ -59,9 +59,9 @@ class Feeds:
 
     # ---- What users do
 
-    def open(self, ask: Ask, inbox: Inbox, *, with_gaps: bool) -> Feed:
+    def open(self, ask: Ask, inbox: Inbox, *, with_gaps: bool, with_live: bool = False) -> Feed:
         """Add a subscription, and ask for it if there is a connection."""
-        feed = Feed(self._new_name(), ask, inbox, with_gaps=with_gaps)
+        feed = Feed(self._new_name(), ask, inbox, with_gaps=with_gaps, with_live=with_live)
         if self.ended:
             feed.stop(self._fresh_verdict())
             return feed
@@ -151,14 +151,16 @@ class Feeds:
     def take_position(self, message: wire.Position) -> None:
         """Everything up to a place was received."""
         cursor = Cursor.parse(message.cursor)
-        for feed in self._meant(message.sub):
-            feed.move(cursor)
+        for feed in list(self._meant(message.sub)):
+            feed.reached(cursor)
 
     def take_gap(self, message: wire.Gap) -> None:
         """Events may be missing."""
         end = Cursor.parse(message.to)
         for feed in list(self._meant(message.sub)):
-            gap = Gap(message.from_, message.to, message.reason, feed.ask.pattern, message.dropped)
+            gap = feed.missed(Gap(message.from_, message.to, message.reason, feed.ask.pattern, message.dropped), end)
+            if gap is None:
+                continue
             if message.reason == "denied":
                 self._deny(feed, gap)
             elif feed.pass_gap(gap, end):

@@ -100,7 +100,7 @@ class Handlers:
             await asyncio.wait(late, timeout=timeout)
 
     def _register(self, pattern: str, handler: EventHandler, options: dict[str, Any], *, once: bool) -> Registration:
-        if options.get("gaps"):
+        if options.get("gaps") or options.get("live"):
             raise TypeError("handlers take events only; listen to the state event 'gap'")
         registration = Registration(handler, self._subscribe(pattern, **options), self._emitter, once=once)
         self._registrations.add(registration)

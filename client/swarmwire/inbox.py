@@ -1,4 +1,4 @@
-"""What waits for one iterator: a bounded queue of events and gaps."""
+"""What waits for one iterator: a bounded queue of events and gaps, and the mark where the past is complete."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 from swarmwire_protocol import messages as wire
 
 from .errors import SwarmwireError, afresh
-from .records import Gap
+from .records import Gap, Live
 
 __all__ = ["INBOX_BYTES", "Delivery", "Inbox", "Item"]
 
@@ -19,28 +19,33 @@ INBOX_BYTES: Final = 64 * 1024 * 1024
 Delivery: TypeAlias = tuple[wire.Event, str]
 """An event as it came, and the epoch it belongs to."""
 
-Item: TypeAlias = Delivery | Gap
+Item: TypeAlias = Delivery | Gap | Live
 
 
 class Inbox:
-    """Holds at most `limit` events; whoever puts checks `full` first. It is read by any number of tasks."""
+    """Holds at most `limit` events; whoever puts checks `full` first. It is read by any number of tasks.
 
-    __slots__ = ("_bytes", "_ended", "_error", "_waiters", "items", "limit", "lost")
+    A `Live`, of which there is at most one, takes no room and is not dropped.
+    """
+
+    __slots__ = ("_bytes", "_error", "_marks", "_waiters", "ended", "items", "limit", "lost")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.items: deque[Item] = deque()
         self.lost: Gap | None = None
         """What was dropped in front of the oldest item, where dropping was asked for."""
+        self.ended = False
+        """Whether nothing more will come."""
         self._bytes = 0
+        self._marks = 0
         self._waiters: set[asyncio.Future[None]] = set()
-        self._ended = False
         self._error: SwarmwireError | None = None
 
     @property
     def full(self) -> bool:
         """Whether it takes no more events."""
-        return len(self.items) >= self.limit or self._bytes >= INBOX_BYTES
+        return len(self.items) - self._marks >= self.limit or self._bytes >= INBOX_BYTES
 
     @property
     def half_empty(self) -> bool:
@@ -55,8 +60,10 @@ class Inbox:
     def put(self, item: Item) -> None:
         """Add an item at the end."""
         self.items.append(item)
-        if not isinstance(item, Gap):
+        if isinstance(item, tuple):
             self._bytes += len(item[0].data)
+        elif isinstance(item, Live):
+            self._marks += 1
         if self._waiters:
             self._wake()
 
@@ -70,17 +77,22 @@ class Inbox:
         return item
 
     def drop_oldest(self, pattern: str) -> None:
-        """Make room by dropping the oldest item; adjacent losses are one gap."""
-        item = self.items.popleft()
+        """Make room by dropping the oldest event or gap; adjacent losses are one gap."""
+        place = 1 if isinstance(self.items[0], Live) else 0
+        item = self.items[place]
+        del self.items[place]
         self._passed(item)
         if (loss := _loss_of(item, pattern)) is not None:
             self.lost = loss if self.lost is None else _merged(self.lost, loss)
 
     def end(self, error: SwarmwireError | None = None) -> None:
-        """Nothing more will come. With an error what waits is still handed out, then the error is raised."""
-        if self._ended:
+        """Nothing more will come. With an error what waits is still handed out, then the error is raised.
+
+        Without one, by intent, nothing is handed out any more, also where an error had ended it before.
+        """
+        if self.ended and error is not None:
             return
-        self._ended, self._error = True, error
+        self.ended, self._error = True, error
         if error is None:
             self.items.clear()
             self.lost = None
@@ -95,7 +107,7 @@ class Inbox:
         while self.idle:
             if self._error is not None:
                 raise afresh(self._error)
-            if self._ended:
+            if self.ended:
                 return False
             waiter = asyncio.get_running_loop().create_future()
             self._waiters.add(waiter)
@@ -111,13 +123,17 @@ class Inbox:
                 waiter.set_result(None)
 
     def _passed(self, item: Item) -> None:
-        if not isinstance(item, Gap):
+        if isinstance(item, tuple):
             self._bytes -= len(item[0].data)
+        elif isinstance(item, Live):
+            self._marks -= 1
 
 
 def _loss_of(item: Item, pattern: str) -> Gap | None:
     if isinstance(item, Gap):
         return item
+    if isinstance(item, Live):
+        return None
     message, epoch = item
     if message.seq is None:  # nothing is owed for an ephemeral event
         return None
@@ -127,4 +143,6 @@ def _loss_of(item: Item, pattern: str) -> Gap | None:
 def _merged(first: Gap, second: Gap) -> Gap:
     exact = first.dropped is not None and second.dropped is not None
     dropped = (first.dropped or 0) + (second.dropped or 0) if exact else None
-    return Gap(first.start, second.end, "overflow", first.pattern, dropped)
+    # That the log is another one must not be hidden by what was dropped around it.
+    reason = "epoch" if "epoch" in (first.reason, second.reason) else "overflow"
+    return Gap(first.start, second.end, reason, first.pattern, dropped)

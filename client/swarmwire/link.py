@@ -33,6 +33,10 @@ class Link:
         self.welcome = welcome
         self.epoch = Cursor.parse(welcome.cursor).epoch
         self.max_message_bytes = welcome.limits.get("max_message_bytes")
+        self.heartbeat_ms = welcome.heartbeat_ms
+        subject = welcome.identity.subject
+        # Who did not log in has a new subject with every connection, and is known by the `instance` of its hello.
+        self.scope = "" if subject == f"anonymous:{welcome.client_id}" else subject
 
     @property
     def writable(self) -> bool:

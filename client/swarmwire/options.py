@@ -75,6 +75,14 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     start: str | StartAt
     mode: str | Conflate
     queue_size: int | None = None
+    had: str | None = None
+    """The cursor up to which a snapshot that is asked for again was had before."""
+
+    def going_on(self, cursor: str, *, snapshot: bool) -> Ask:
+        """The same behind this cursor; with `snapshot` it lies in a snapshot, which is asked for as a whole."""
+        if snapshot:
+            return msgspec.structs.replace(self, start="latest", had=cursor)
+        return msgspec.structs.replace(self, start=StartAt(cursor=cursor))
 
     @property
     def shared(self) -> bool:

@@ -16,8 +16,8 @@ __all__ = ["IN_FLIGHT", "Outgoing", "Outlet", "PendingPublish", "Stamp"]
 IN_FLIGHT: Final = 4096
 """Publishes that are on their way at once while connected; one more waits for its turn."""
 
-_IN_TIME: Final = 0.9
-"""The part of the broker's memory of a key that is made use of: a repeat still has to travel."""
+_TRAVEL: Final = 0.1
+"""The part of the broker's memory of a key that is always left for a repeat to travel in."""
 
 
 class Stamp(NamedTuple):
@@ -38,7 +38,7 @@ class Stamp(NamedTuple):
 class PendingPublish:
     """One publish. With an `answer` its caller waits for the broker's; without a `key` it is written once only."""
 
-    __slots__ = ("answer", "epoch", "id", "key", "payload", "written")
+    __slots__ = ("answer", "epoch", "id", "key", "payload", "scope", "written")
 
     def __init__(
         self,
@@ -56,6 +56,8 @@ class PendingPublish:
         """When it was first written, on whichever connection."""
         self.epoch = ""
         """The log that was current then."""
+        self.scope = ""
+        """Whose keys the broker took ours for then."""
 
     def succeed(self, published: Published) -> None:
         if self.answer is not None and not self.answer.done():
@@ -70,6 +72,9 @@ class Outlet(Protocol):
     """Where publishes are written, as long as there is a connection."""
 
     epoch: str
+    scope: str
+    """Whose keys the broker takes ours for: it remembers them for each login apart."""
+    heartbeat_ms: int
     max_message_bytes: int | None
 
     @property
@@ -91,6 +96,7 @@ class Outgoing:
         self._waiting: deque[PendingPublish] = deque()
         self._unanswered: dict[int, PendingPublish] = {}
         self._outlet: Outlet | None = None
+        self._usable: float | None = None
         self._turn = asyncio.Lock()
         self._changed: asyncio.Future[None] | None = None
 
@@ -161,16 +167,12 @@ class Outgoing:
 
         `dedupe_ms` is how long the broker remembers a key (None: for ever).
         """
-        now = self._now()
         before = (*self._unanswered.values(), *self._again)
         self._unanswered.clear()
         self._again.clear()
-        for publish in before:
-            if (doubt := _doubt(publish, outlet.epoch, dedupe_ms, now)) is None:
-                self._again.append(publish)
-            else:
-                publish.fail(_unknown(doubt))
         self._outlet = outlet
+        self._usable = None if dedupe_ms is None else _usable_ms(dedupe_ms, outlet.heartbeat_ms) / 1000
+        self._again.extend(publish for publish in before if not self._fails(publish, outlet))
         self.pump()
         self._tell()
 
@@ -183,12 +185,8 @@ class Outgoing:
         """Write what waits, as far as the socket takes it."""
         while (queue := self._again or self._waiting) and self._outlet is not None and self._outlet.writable:
             publish = queue.popleft()
-            try:
-                _check_size(publish, self._outlet.max_message_bytes)
-            except SwarmwireError as error:
-                publish.fail(error)
-                continue
-            self._write(publish, self._outlet)
+            if not self._fails(publish, self._outlet):
+                self._write(publish, self._outlet)
         self._tell()
 
     def succeeded(self, id: object, published: Published) -> bool:
@@ -207,12 +205,36 @@ class Outgoing:
 
     # ---- Inside
 
+    def _fails(self, publish: PendingPublish, outlet: Outlet) -> bool:
+        """Whether it cannot be written there (again); then its caller is told."""
+        if publish.written is not None and (doubt := self._doubt(publish, publish.written, outlet)) is not None:
+            publish.fail(_unknown(doubt))
+            return True
+        try:
+            _check_size(publish, outlet.max_message_bytes)
+        except SwarmwireError as error:
+            publish.fail(error if publish.written is None else _unknown("the broker now takes smaller messages only"))
+            return True
+        return False
+
+    def _doubt(self, publish: PendingPublish, written: Stamp, outlet: Outlet) -> str | None:
+        """Why the broker might not recognise a publish that it may already have; None if it will."""
+        if publish.key is None:
+            return "it was written without a key when the connection was lost"
+        if publish.epoch != outlet.epoch:
+            return "the broker's log was recreated after it was written"
+        if publish.scope != outlet.scope:
+            return "it was written under another login, whose keys are remembered apart"
+        if self._usable is not None and written.age(self._now()) >= self._usable:
+            return "it was written so long ago that the broker may forget its key before a repeat arrives"
+        return None
+
     def _write(self, publish: PendingPublish, outlet: Outlet) -> None:
         outlet.send(publish.payload)
         if publish.id is None:
             return
         if publish.written is None:
-            publish.written, publish.epoch = self._now(), outlet.epoch
+            publish.written, publish.epoch, publish.scope = self._now(), outlet.epoch, outlet.scope
         self._unanswered[publish.id] = publish
 
     def _answered(self, id: object) -> PendingPublish | None:
@@ -243,16 +265,13 @@ def _check_size(publish: PendingPublish, limit: int | None) -> None:
         )
 
 
-def _doubt(publish: PendingPublish, epoch: str, dedupe_ms: int | None, now: Stamp) -> str | None:
-    """Why the broker might not recognise a publish that it may already have; None if it will."""
-    assert publish.written is not None
-    if publish.key is None:
-        return "it was written without a key when the connection was lost"
-    if publish.epoch != epoch:
-        return "the broker's log was recreated after it was written"
-    if dedupe_ms is not None and publish.written.age(now) * 1000 >= dedupe_ms * _IN_TIME:
-        return "it was written longer ago than the broker remembers its key"
-    return None
+def _usable_ms(dedupe_ms: int, heartbeat_ms: int) -> float:
+    """How old a publish may be that is written again.
+
+    What a connection holds up arrives within two heartbeats, or its silence has ended it. That time is left to the
+    repeat as far as half of the broker's memory allows.
+    """
+    return dedupe_ms - max(dedupe_ms * _TRAVEL, min(2.0 * heartbeat_ms, dedupe_ms / 2))
 
 
 def _unknown(why: str) -> SwarmwireError:

@@ -51,10 +51,10 @@ class Publisher:
             if not answer.done() or answer.cancelled():
                 self._outgoing.forget(pending)
 
-    def unacknowledged(self, message: Publish) -> None:
-        """Publish at most once, and learn nothing of it."""
+    async def unacknowledged(self, message: Publish) -> None:
+        """Publish at most once, and learn nothing of it. It waits its turn behind what was published before."""
         check_topic(message.topic)
-        self._outgoing.add_now(PendingPublish(encode(message)))
+        await self._outgoing.add(PendingPublish(encode(message)))
 
 
 def timed_out(what: str, timeout: float | None) -> SwarmwireError:

@@ -1,4 +1,4 @@
-"""What the SDK hands to users: events, gaps, and what became of a publish."""
+"""What the SDK hands to users: events, gaps, the end of a replay, and what became of a publish."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Event", "Gap", "Published"]
+__all__ = ["Event", "Gap", "Live", "Published"]
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -58,6 +58,16 @@ class Gap(msgspec.Struct, frozen=True):
     def cursor(self) -> str:
         """The place behind the gap."""
         return self.end
+
+
+class Live(msgspec.Struct, frozen=True):
+    """The past is complete: what stood in the log, or in the snapshot, came before this; what is new comes after.
+
+    `cursor` is the place behind all of it. `pattern` is that of the subscription.
+    """
+
+    cursor: str
+    pattern: str
 
 
 class Published(msgspec.Struct, frozen=True):

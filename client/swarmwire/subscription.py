@@ -15,11 +15,12 @@ from .feed import Feed
 from .feeds import Feeds
 from .inbox import Delivery, Inbox
 from .options import Ask
-from .records import Event, Gap
+from .progress import Progress, ResumePath
+from .records import Event, Gap, Live
 
 __all__ = ["Subscription"]
 
-T_co = TypeVar("T_co", bound=Event | Gap, covariant=True)
+T_co = TypeVar("T_co", bound=Event | Gap | Live, covariant=True)
 
 
 class Subscription(Generic[T_co]):
@@ -29,9 +30,23 @@ class Subscription(Generic[T_co]):
     broker has acknowledged it, and so does `async with`, which also ends it on the way out. Iterating raises the
     error of a refused subscribe, or of a connection that failed for good; it ends cleanly after `unsubscribe()` and
     `client.disconnect()`. A subscription that nobody holds any more is ended.
+
+    With a resume file, read by one loop: an event counts as finished when the loop asks for the next, at `commit()`,
+    and when `async with` is left without an exception.
     """
 
-    def __init__(self, feeds: Feeds, emitter: Emitter, ask: Ask, buffer: int, *, gaps: bool) -> None:
+    def __init__(
+        self,
+        feeds: Feeds,
+        emitter: Emitter,
+        ask: Ask,
+        buffer: int,
+        *,
+        gaps: bool,
+        live: bool = False,
+        resume_file: ResumePath | None = None,
+        resume_interval: float = 0.0,
+    ) -> None:
         if buffer < 1:
             raise SwarmwireError(
                 ErrorCode.INVALID_MESSAGE, f"Expected room for at least 1 event, got {buffer}.", field="buffer"
@@ -40,12 +55,11 @@ class Subscription(Generic[T_co]):
         self._emitter = emitter
         self._ask = ask
         self._gaps = gaps
+        self._live = live
         self._inbox = Inbox(buffer)
+        self._progress = Progress(ask, self._inbox, emitter, resume_file, resume_interval)
         self._feed: Feed | None = None
         self._loop = asyncio.get_running_loop()
-        self._handed: str | None = None
-        self._consumed: str | None = None
-        self._waiting = False
         self._closed = False
 
     def __repr__(self) -> str:
@@ -62,10 +76,7 @@ class Subscription(Generic[T_co]):
 
         An event is consumed when the loop asks for the next one.
         """
-        feed = self._feed
-        if self._consumed is None or feed is None:
-            return feed.first if feed is not None else None
-        return feed.cursor if self._waiting and self._inbox.idle else self._consumed
+        return self._progress.cursor
 
     @property
     def closed(self) -> bool:
@@ -89,6 +100,7 @@ class Subscription(Generic[T_co]):
         feed = self._started()
         await feed.settled.wait()
         if feed.error is not None:
+            self._progress.close()
             raise afresh(feed.error)
         if not feed.acknowledged:
             raise Disconnected(ErrorCode.UNAVAILABLE, f"The subscription to {self.pattern!r} was ended.")
@@ -96,10 +108,15 @@ class Subscription(Generic[T_co]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.unsubscribe()
+        try:
+            if error is None:
+                self.commit()
+        finally:
+            self.close()
+            self._progress.close()
 
     async def unsubscribe(self) -> None:
-        """End it; iterating then ends too. Harmless twice."""
+        """End it; iterating then ends too. Harmless twice. An event that is being worked on is not finished by it."""
         self.close()
 
     def close(self) -> None:
@@ -108,12 +125,25 @@ class Subscription(Generic[T_co]):
         self._inbox.end()
         if self._feed is not None:
             self._feeds.close(self._feed)
+        if not self._progress.in_hand:  # else the loop may still ask for the next, and so finish it
+            self._progress.close()
 
     aclose = unsubscribe
 
+    def commit(self) -> None:
+        """Count the event that the loop works on as finished, as asking for the next one does, and save that.
+
+        Raises:
+            ResumeFileError: UNAVAILABLE when the resume file cannot be written.
+        """
+        self._progress.commit()
+
     def __del__(self) -> None:
         feed = getattr(self, "_feed", None)
-        if feed is not None and not self._closed and not self._loop.is_closed():
+        if feed is None:
+            return
+        self._progress.close()
+        if not self._closed and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._feeds.close, feed)
 
     # ---- Iterating
@@ -122,18 +152,19 @@ class Subscription(Generic[T_co]):
         return self
 
     async def __anext__(self) -> T_co:
-        self._consume()
+        self._progress.consume()
         feed = self._started()
         while True:
-            if self._inbox.idle and not await self._wait():
+            if self._inbox.idle and not await self._more():
                 raise StopAsyncIteration
             dropped, item = self._inbox.lost, self._inbox.take()
             self._feeds.wake(feed)
             if dropped is not None:
                 self._emitter.emit("gap", dropped, dropped.pattern)
-            found = self._gap(item) if isinstance(item, Gap) else self._event(item)
+            found = self._event(item) if isinstance(item, tuple) else self._mark(item)
             if found is not None:
                 return cast(T_co, found)
+            self._progress.consume()  # nobody is shown it, and what follows may be long in coming
 
     async def _opened(self) -> Self:
         try:
@@ -147,25 +178,27 @@ class Subscription(Generic[T_co]):
         if self._feed is None:
             if self._closed:
                 raise Disconnected(ErrorCode.UNAVAILABLE, f"The subscription to {self.pattern!r} was ended.")
-            self._feed = self._feeds.open(self._ask, self._inbox, with_gaps=self._gaps)
+            ask, progress = self._progress.opened(), self._progress
+            marks = self._live or progress.remembers
+            self._feed = self._feeds.open(ask, self._inbox, with_gaps=self._gaps, with_live=marks)
+            progress.begin(self._feed)
         return self._feed
 
-    def _consume(self) -> None:
-        if self._handed is not None:
-            self._consumed = self._handed
-
-    async def _wait(self) -> bool:
-        self._waiting = True
+    async def _more(self) -> bool:
         try:
-            return await self._inbox.wait()
-        finally:
-            self._waiting = False
+            more = await self._inbox.wait()
+        except SwarmwireError:
+            self._progress.close()
+            raise
+        if not more:
+            self._progress.close()
+        return more
 
     def _event(self, item: Delivery) -> Event | None:
         message, epoch = item
         cursor = None if message.seq is None else f"{epoch}:{message.seq}"
         if cursor is not None:
-            self._handed = cursor
+            self._progress.hand(cursor)
         try:
             data = decode_data(message.data)
         except SwarmwireError as error:
@@ -183,6 +216,9 @@ class Subscription(Generic[T_co]):
             message.clear,
         )
 
-    def _gap(self, gap: Gap) -> Gap | None:
-        self._handed = gap.end
-        return gap if self._gaps else None
+    def _mark(self, item: Gap | Live) -> Gap | Live | None:
+        if isinstance(item, Live):
+            self._progress.hand_live(item.cursor)
+            return item if self._live else None
+        self._progress.hand(item.end)
+        return item if self._gaps else None

@@ -15,7 +15,7 @@ from .errors import Disconnected, ErrorCode, SwarmwireError
 from .opening import DEFAULT_URL, Connecting, connect
 from .options import UNSET, Unset
 from .publisher import timed_out
-from .records import Event, Gap, Published
+from .records import Event, Gap, Live, Published
 from .subscription import Subscription
 
 __all__ = ["SyncClient", "SyncSubscription", "connect_sync"]
@@ -106,7 +106,10 @@ class SyncSubscription:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.unsubscribe()
+        if self._thread.closed:
+            self._finish(error)
+        else:
+            self._thread.run(self._subscription.__aexit__(kind, error, trace))
 
     @property
     def pattern(self) -> str:
@@ -118,7 +121,7 @@ class SyncSubscription:
         """The place up to which everything was consumed; see `Subscription.cursor`."""
         return self._subscription.cursor
 
-    def next(self, timeout: float | None = None) -> Event | Gap | None:
+    def next(self, timeout: float | None = None) -> Event | Gap | Live | None:
         """Wait for the next event, at most `timeout` seconds; None when the subscription has ended.
 
         Raises:
@@ -131,10 +134,24 @@ class SyncSubscription:
         if not self._subscription.closed:
             self._thread.run(self._subscription.unsubscribe())
 
-    def _next(self, timeout: float | None) -> Event | Gap | None:
+    def commit(self) -> None:
+        """Count the event in hand as finished, and save that; see `Subscription.commit`."""
+        if self._thread.closed:
+            self._subscription.commit()
+        else:
+            self._thread.run(_committed(self._subscription))
+
+    def _next(self, timeout: float | None) -> Event | Gap | Live | None:
         if self._thread.closed and self._subscription.closed:
+            self._finish(None)
             return None
         return self._thread.run(_next(self._subscription, timeout))
+
+    def _finish(self, error: BaseException | None) -> None:
+        """End it once the client's thread has ended, and with it everything else that could touch it."""
+        if error is None:
+            self._subscription.commit()
+        self._subscription.close()
 
 
 class SyncClient:
@@ -223,7 +240,11 @@ async def _subscribed(client: Client, pattern: str, options: dict[str, Any]) -> 
     return await client.subscribe(pattern, **options)
 
 
-async def _next(subscription: Subscription[Any], timeout: float | None) -> Event | Gap | None:
+async def _committed(subscription: Subscription[Any]) -> None:
+    subscription.commit()
+
+
+async def _next(subscription: Subscription[Any], timeout: float | None) -> Event | Gap | Live | None:
     try:
         async with asyncio.timeout(timeout):
             return await anext(subscription, None)

@@ -172,3 +172,29 @@ async def test_a_buffer_without_room_is_refused(broker: FakeBroker) -> None:
     with pytest.raises(SwarmwireError) as raised:
         client.subscribe("a", buffer=0)
     assert (raised.value.code, raised.value.field) == (ErrorCode.INVALID_MESSAGE, "buffer")
+
+
+async def test_what_waits_before_an_error_is_given_up_by_unsubscribing(broker: FakeBroker) -> None:
+    client, peer = await broker.connected()
+    subscription = await subscribed(client, peer, "a")
+    for seq in (1, 2):
+        await peer.event("a", seq)
+    await peer.send("gap", sub="s1", from_="e1:2", to="e1:2", reason="denied")
+    await peer.caught_up(client)
+    assert await seqs(subscription, 1) == [1]
+    await subscription.unsubscribe()
+    assert [event.seq async for event in subscription] == []
+
+
+async def test_dropping_never_hides_that_the_log_is_another(broker: FakeBroker) -> None:
+    client, peer = await broker.connected()
+    subscription = await subscribed(client, peer, "a", mode="drop_oldest", buffer=2, gaps=True)
+    for seq in (1, 2, 3):
+        await peer.event("a", seq, sub="s1")
+    await peer.send("gap", sub="s1", from_="e1:3", to="e2:0", reason="epoch")
+    for seq in (1, 2, 3):
+        await peer.event("a", seq, sub="s1")
+    await peer.caught_up(client)
+
+    assert await anext(subscription) == Gap("e1:0", "e2:1", "epoch", "a")
+    assert await seqs(subscription, 2) == [2, 3]

@@ -13,8 +13,12 @@ from swarmwire.outgoing import IN_FLIGHT, Outgoing, PendingPublish, Stamp
 class Outlet:
     """Takes `room` messages, then no more."""
 
-    def __init__(self, *, epoch: str = "e1", room: int = 1_000_000) -> None:
+    def __init__(
+        self, *, epoch: str = "e1", room: int = 1_000_000, scope: str = "alice", heartbeat_ms: int = 0
+    ) -> None:
         self.epoch = epoch
+        self.scope = scope
+        self.heartbeat_ms = heartbeat_ms
         self.max_message_bytes: int | None = None
         self.room = room
         self.sent: list[bytes] = []
@@ -105,6 +109,89 @@ async def test_the_age_of_a_publish_counts_from_its_first_writing_on_either_cloc
     outgoing.lost()
     outgoing.connected(Outlet(), 10_000)
     assert outcome(pending) is ErrorCode.OUTCOME_UNKNOWN
+
+
+async def test_a_repeat_leaves_the_broker_two_heartbeats_to_receive_it_in() -> None:
+    clock = Clock()
+    outgoing = Outgoing(10, now=clock)
+    early, late = publish(1), publish(2)
+    outgoing.connected(Outlet(heartbeat_ms=2_000), 10_000)
+    await outgoing.add(early)
+    clock.steady = clock.wall = 1.0
+    await outgoing.add(late)
+    clock.steady = clock.wall = 6.0
+    again = Outlet(heartbeat_ms=2_000)
+    outgoing.connected(again, 10_000)
+    assert again.sent == [b"2"]
+    assert (outcome(early), outcome(late)) == (ErrorCode.OUTCOME_UNKNOWN, None)
+
+
+async def test_however_slow_the_heartbeat_half_of_the_memory_of_keys_is_made_use_of() -> None:
+    clock = Clock()
+    outgoing = Outgoing(10, now=clock)
+    pending = publish(1)
+    outgoing.connected(Outlet(), 10_000)
+    await outgoing.add(pending)
+    clock.steady = clock.wall = 4.9
+    again = Outlet(heartbeat_ms=60_000)
+    outgoing.connected(again, 10_000)
+    assert again.sent == [b"1"]
+
+
+async def test_a_repeat_that_a_paused_socket_held_up_for_too_long_is_not_written() -> None:
+    clock = Clock()
+    outgoing = Outgoing(10, now=clock)
+    repeated, new = publish(1), publish(2)
+    outgoing.connected(Outlet(), 10_000)
+    await outgoing.add(repeated)
+    outgoing.lost()
+    await outgoing.add(new)
+    paused = Outlet(room=0)
+    outgoing.connected(paused, 10_000)
+    clock.steady = clock.wall = 10.0
+    paused.room = 10
+    outgoing.pump()
+    assert paused.sent == [b"2"]
+    assert (outcome(repeated), outcome(new)) == (ErrorCode.OUTCOME_UNKNOWN, None)
+
+
+async def test_under_another_login_a_key_is_another_key_so_nothing_is_repeated() -> None:
+    outgoing = Outgoing(10)
+    pending = publish(1)
+    outgoing.connected(Outlet(scope="alice"), None)
+    await outgoing.add(pending)
+    outgoing.lost()
+    again = Outlet(scope="bob")
+    outgoing.connected(again, None)
+    assert again.sent == []
+    assert outcome(pending) is ErrorCode.OUTCOME_UNKNOWN
+
+
+async def test_a_repeat_that_has_become_too_large_may_have_been_done() -> None:
+    outgoing, smaller = Outgoing(10), Outlet()
+    written, new = publish(100), publish(200)
+    outgoing.connected(Outlet(), None)
+    await outgoing.add(written)
+    outgoing.lost()
+    await outgoing.add(new)
+    smaller.max_message_bytes = 2
+    outgoing.connected(smaller, None)
+    assert (outcome(written), outcome(new)) == (ErrorCode.OUTCOME_UNKNOWN, ErrorCode.MESSAGE_TOO_LARGE)
+
+
+async def test_what_nobody_acknowledges_does_not_overtake_what_waits_for_its_turn() -> None:
+    outgoing, outlet = Outgoing(1), Outlet()
+    outgoing.connected(outlet, None)
+    for number in range(IN_FLIGHT):
+        await outgoing.add(publish(number))
+    first = asyncio.ensure_future(outgoing.add(publish(IN_FLIGHT)))
+    second = asyncio.ensure_future(outgoing.add(PendingPublish(b"unacknowledged")))
+    await asyncio.sleep(0)  # both wait after one turn
+    outgoing.succeeded(0, Published(1))
+    await first
+    outgoing.succeeded(1, Published(2))
+    await second
+    assert outlet.sent[-2:] == [b"%d" % IN_FLIGHT, b"unacknowledged"]
 
 
 async def test_a_publish_never_written_has_no_deadline() -> None:

@@ -81,16 +81,31 @@ async def test_a_subscribe_cut_before_its_answer_is_asked_again_as_it_was(broker
     assert (await pending).pattern == "a"
 
 
-@pytest.mark.parametrize("start", ["latest", "start", {"last": 5}, {"since_ms": 17}])
-async def test_a_replay_cut_before_its_first_event_is_asked_again_as_it_was(broker: FakeBroker, start: Any) -> None:
+@pytest.mark.parametrize("start", ["start", {"last": 5}, {"since_ms": 17}])
+async def test_a_replay_cut_before_its_first_event_goes_on_from_where_it_was_acknowledged(
+    broker: FakeBroker, start: Any
+) -> None:
     client, peer = await broker.connected()
-    subscription = await subscribed(client, peer, "a", from_=start)
+    pending = asyncio.ensure_future(client.subscribe("a", from_=start).__aenter__())
+    await peer.acknowledge_subscribe("e1:95")
+    subscription = await pending
     peer.cut()
     peer = await broker.accept()
     (asked,) = await peer.acknowledge_subscribe()
 
-    assert asked["from"] == start
-    assert subscription.pattern == "a"
+    assert asked["from"] == {"cursor": "e1:95"}  # "the last 5" are others by now
+    assert subscription.cursor == "e1:95"
+
+
+async def test_a_snapshot_cut_before_its_first_event_is_asked_for_again_as_a_whole(broker: FakeBroker) -> None:
+    client, peer = await broker.connected()
+    subscription = await subscribed(client, peer, "a", from_="latest")
+    peer.cut()
+    peer = await broker.accept()
+    (asked,) = await peer.acknowledge_subscribe()
+
+    assert asked["from"] == "latest"
+    assert subscription.cursor is None
 
 
 async def test_a_replay_cut_after_an_event_goes_on_from_there(broker: FakeBroker) -> None:

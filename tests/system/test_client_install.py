@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import venv
@@ -39,6 +40,7 @@ class Installed(NamedTuple):
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     place = tmp_path_factory.mktemp("install")
+    # In Python alone: to compile takes a minute, and what a client runs does not need it.
     _pip("wheel", str(ROOT), "--no-deps", "--wheel-dir", str(place))
     (wheel,) = place.glob("*.whl")
     environment = place / "venv"
@@ -50,7 +52,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
 
 def _pip(*arguments: str) -> None:
     command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments]
-    finished = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    environment = {**os.environ, "SWARMWIRE_PURE": "1"}
+    finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert finished.returncode == 0, finished.stderr
 
 
