@@ -1,0 +1,90 @@
+"""Runs until time is up, each with a seed of its own: `python -m tests.history.soak --minutes 10 --seed 1`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from .checker import check
+from .faults import FAULTS
+from .history import save
+from .records import Acked, Record, Seen
+from .workload import Plan, run
+
+__all__ = ["main", "plan_of"]
+
+SHOWN = 10
+
+
+def plan_of(seed: int, engines: Sequence[str], *, seconds: float) -> Plan:
+    """The run of a seed: with all faults or without kills, with a log that holds everything or that evicts."""
+    draw = random.Random(f"plan {seed}")
+    gentle = tuple(name for name in FAULTS if name != "kill")
+    return Plan(
+        seed=seed,
+        engine=engines[seed % len(engines)],
+        seconds=seconds,
+        faults=draw.choice((tuple(FAULTS), gentle, ("cut", "reset"), ("kill",))),
+        log_events=draw.choice((1_000_000, 1_000_000, 300)),
+        rate=draw.choice((30.0, 60.0, 120.0)),
+    )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Soak; returns the exit code: 0 if all promises were kept, 1 if not."""
+    parser = argparse.ArgumentParser(prog="python -m tests.history.soak", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10.0, help="how long to go on")
+    parser.add_argument("--seed", type=int, default=None, help="the seed of the first run (default: by chance)")
+    parser.add_argument("--engine", action="append", choices=["memory", "sqlite"], help="only this engine")
+    parser.add_argument("--seconds", type=float, default=8.0, help="how long things go wrong in each run")
+    parser.add_argument("--keep", type=Path, default=Path("soak-histories"), help="where failed histories go")
+    options = parser.parse_args(arguments)
+    seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1_000_000)
+    engines = options.engine or ["memory", "sqlite"]
+    until = time.monotonic() + options.minutes * 60
+    failed = 0
+    while time.monotonic() < until:
+        failed += not _one(plan_of(seed, engines, seconds=options.seconds), options.keep)
+        seed += 1
+    _say(f"{failed} runs failed" if failed else "all promises were kept")
+    return 1 if failed else 0
+
+
+def _one(plan: Plan, keep: Path) -> bool:
+    """One run; whether it was good. Otherwise its history is kept."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="swarmwire-soak-") as directory:
+        records = asyncio.run(run(plan, Path(directory)))
+    took = time.monotonic() - began
+    violations = check(records)
+    _say(f"seed {plan.seed} ({plan.engine}, {', '.join(plan.faults)}): {_summary(records)} in {took:.0f} s")
+    if not violations:
+        return True
+    keep.mkdir(parents=True, exist_ok=True)
+    path = keep / f"history-{plan.engine}-{plan.seed}.jsonl"
+    save(records, path)
+    for violation in violations[:SHOWN]:
+        _say(f"  {violation}")
+    _say(f"  {len(violations)} violations; check it again with: python -m tests.history.check {path}")
+    return False
+
+
+def _summary(records: Sequence[Record]) -> str:
+    acked = sum(isinstance(record, Acked) for record in records)
+    seen = sum(isinstance(record, Seen) for record in records)
+    return f"{acked} acknowledged, {seen} delivered"
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

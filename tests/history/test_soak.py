@@ -1,0 +1,59 @@
+"""The soak: one run after another, and what is kept of those that fail."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from . import soak
+from .history import load
+from .model import Model, good_history
+from .records import Record, Seen
+from .workload import Plan
+
+
+def soaked(monkeypatch: pytest.MonkeyPatch, records: list[Record], *arguments: str) -> tuple[int, list[Plan]]:
+    """The exit code of a soak whose runs all have this history, and their plans; it stops after the first second."""
+    plans: list[Plan] = []
+
+    async def run(plan: Plan, directory: Path) -> list[Record]:
+        plans.append(plan)
+        return records
+
+    monkeypatch.setattr(soak, "run", run)
+    return soak.main(["--minutes", "0.002", "--seed", "7", *arguments]), plans
+
+
+def test_good_runs_leave_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, plans = soaked(monkeypatch, good_history(random.Random(1)), "--keep", str(tmp_path / "kept"))
+    assert code == 0
+    assert [plan.seed for plan in plans] == list(range(7, 7 + len(plans)))
+    assert {plan.engine for plan in plans} == {"memory", "sqlite"}
+    assert not (tmp_path / "kept").exists()
+    assert "all promises were kept" in capsys.readouterr().err
+
+
+def test_a_failed_run_is_told_and_its_history_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = Model(random.Random(1))
+    sub = model.subscribe()
+    model.publish("a.x")
+    model.deliver(sub)
+    broken: list[Record] = [record for record in model.settle() if not isinstance(record, Seen)]
+    code, _ = soaked(monkeypatch, broken, "--keep", str(tmp_path), "--engine", "memory")
+    assert code == 1
+    assert load(tmp_path / "history-memory-7.jsonl") == broken
+    told = capsys.readouterr().err
+    assert "missing: subscription" in told
+    assert "python -m tests.history.check" in told
+
+
+def test_a_seed_always_makes_the_same_plan() -> None:
+    plans = [soak.plan_of(seed, ("memory", "sqlite"), seconds=1.0) for seed in range(50)]
+    assert plans == [soak.plan_of(seed, ("memory", "sqlite"), seconds=1.0) for seed in range(50)]
+    assert len({(plan.engine, plan.faults, plan.log_events, plan.rate) for plan in plans}) > 20
