@@ -232,17 +232,23 @@ void connect_all(void) {
     fprintf(stderr, "loadgen: only %d of %d connections ready (%d dead)\n", ready_count, connection_count, dead_count);
 }
 
-// Cut every subscriber, and open all of them again at the same moment.
-void reconnect_subscribers(void) {
+// Cut every subscriber at the same moment.
+void cut_subscribers(void) {
   for (int i = 0; i < connection_count; i++) {
     Connection *c = &connections[i];
     if (c->role != SUBSCRIBER || c->state != READY) continue;
     close(c->fd);
     ready_count--;
+    c->state = NEW;
     c->in.start = c->in.end = c->out.start = c->out.end = 0;
     c->resuming = true;
-    start(c);
   }
+}
+
+// Open all that were cut, at the same moment.
+void return_subscribers(void) {
+  for (int i = 0; i < connection_count; i++)
+    if (connections[i].resuming && connections[i].state == NEW) start(&connections[i]);
 }
 
 void wake(Connection *c) {

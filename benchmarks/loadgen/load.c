@@ -1,17 +1,22 @@
 // The load: who publishes when, and for how long it is measured.
 #include "loadgen.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { FULL = 4 << 20, AT_ONCE = 256 };
-static const u64 STALL = 2 * SECOND, ROUND = SECOND / 1000;
+enum { FULL = 4 << 20, AT_ONCE = 256, AT_WORK = 10 };
+static const u64 STALL = 2 * SECOND, ROUND = SECOND / 1000, PATIENCE = 30 * SECOND, PROBES = SECOND / 200;
 
 static Connection **publishers;
 static int publisher_count;
 
-long fan_of(const Topic *t) { return opt.fan >= 0 ? opt.fan : t->fan > 0 ? t->fan : 0; }
+long fan_of(const Topic *t) {
+  if (opt.answers && !opt.subscribers) return 1;
+  return opt.fan >= 0 ? opt.fan : t->fan > 0 ? t->fan : 0;
+}
 
 static void find_publishers(void) {
   publishers = allocate(sizeof *publishers * (size_t)(opt.publishers + 1));
@@ -19,6 +24,7 @@ static void find_publishers(void) {
     Connection *c = &connections[i];
     if (c->role != PUBLISHER || c->state != READY) continue;
     c->message = render(opt.publish, (Subject){c->id, c->topic, ""});
+    if (opt.answers) c->sent_at = allocate(sizeof *c->sent_at * (size_t)opt.window);
     publishers[publisher_count++] = c;
   }
 }
@@ -28,6 +34,7 @@ static void publish(Connection *c, u64 time) {
   t->expected += (u64)fan_of(t);
   t->published++;
   count.published++;
+  if (opt.answers) c->sent_at[c->sent % (u64)opt.window] = time;
   stamp(&c->message, time, ++c->sent);
   put_frame(c, opt.binary ? 2 : 1, c->message.bytes, c->message.length);
 }
@@ -142,7 +149,8 @@ static void note_return(double seconds) {
 static void storm(u64 time) {
   if (!storm_begun && time >= measured.start + (u64)(opt.storm_after * 1e9)) {
     storm_begun = time;
-    reconnect_subscribers();
+    cut_subscribers();
+    return_subscribers();
   }
   if (!storm_begun) return;
   double seconds = (double)(time - storm_begun) / 1e9;
@@ -175,9 +183,20 @@ static bool is_drained(void) {
   return count.deliveries >= measured.expected && !storming;
 }
 
+// Whether nothing at all has come for two seconds.
+static bool is_silent(void) {
+  static u64 seen, last;
+  u64 time = now();
+  if (count.bytes != seen || !last) {
+    seen = count.bytes;
+    last = time;
+  }
+  return time - last > STALL;
+}
+
 static void drain(void) {
   measured.expected = total_expected();
-  for (u64 limit = now() + (u64)(opt.drain * 1e9); now() < limit && !is_drained();) {
+  for (u64 limit = now() + (u64)(opt.drain * 1e9); now() < limit && !is_drained() && !is_silent();) {
     pump(now() + SECOND / 50);
     if (storm_begun) storm(now());
   }
@@ -195,12 +214,86 @@ static int complete_stalled(void) {
 static void wake_stalled(void) {
   for (int i = 0; i < connection_count; i++)
     if (connections[i].role == STALLED && connections[i].state == READY) wake(&connections[i]);
-  for (u64 limit = now() + (u64)(opt.wake * 1e9); now() < limit && complete_stalled() < opt.stalled;) pump(now() + SECOND / 50);
+  for (u64 limit = now() + (u64)(opt.wake * 1e9); now() < limit && complete_stalled() < opt.stalled && !is_silent();) pump(now() + SECOND / 50);
   measured.woken_complete = complete_stalled();
+}
+
+// ---- the absence: everything is published while the subscribers are away
+
+static void probe(Connection *c, u64 time) {
+  c->probed = time;
+  put_frame(c, opt.binary ? 2 : 1, opt.probe_frame, strlen(opt.probe_frame));
+  flush(c);
+}
+
+// Publish what a publisher has left; behind the last goes a probe, whose answer tells that all was taken.
+static void publish_more(Connection *c) {
+  if (c->state != READY || c->out.start != c->out.end || c->sent == (u64)opt.missed) return;
+  for (int i = 0; i < AT_ONCE && c->sent < (u64)opt.missed; i++) publish(c, now());
+  flush(c);
+  if (c->sent == (u64)opt.missed) probe(c, now());
+}
+
+// A round of publishing, some publishers at a time, so that not everything lies in sockets; how many have not finished.
+static int publish_some(void) {
+  int busy = 0;
+  for (int i = 0; i < publisher_count; i++) {
+    Connection *c = publishers[i];
+    if (c->state != READY || (c->sent == (u64)opt.missed && !c->probed)) continue;
+    if (busy++ < AT_WORK) publish_more(c);
+  }
+  return busy;
+}
+
+static void publish_missed(void) {
+  u64 seen = 0, last = now();
+  for (int busy, before = 0; (busy = publish_some()); before = busy) {
+    pump(now() + ROUND);
+    if (count.published != seen || busy != before) last = now();
+    seen = count.published;
+    if (now() - last > PATIENCE) {
+      errno = 0;
+      die("what was published is not taken");
+    }
+  }
+}
+
+static void come_back(void) {
+  u64 start = now(), limit = start + (u64)(opt.drain * 1e9), next = start, time;
+  measured.expected = total_expected();
+  return_subscribers();
+  for (time = start; time < limit && isnan(measured.storm_caught_up_s); time = now()) {
+    double seconds = (double)(time - start) / 1e9;
+    if (isnan(measured.storm_ready_s)) note_return(seconds);
+    else if (count.deliveries >= measured.expected) measured.storm_caught_up_s = seconds;
+    if (!publishers[0]->probed && time >= next) {
+      probe(publishers[0], time);
+      next = time + PROBES;
+    }
+    pump(time + ROUND);
+  }
+}
+
+static void absence(void) {
+  if (!opt.probe_frame) die("--missed needs --probe-frame");
+  cut_subscribers();
+  if (!opt.subscribers) begin(now());
+  publish_missed();
+  measured.filled = usage();
+  if (opt.subscribers) {
+    begin(now());
+    come_back();
+  }
+  measured.end = now();
+  end();
 }
 
 void run_load(void) {
   find_publishers();
+  if (publisher_count && opt.missed) {
+    absence();
+    return;
+  }
   if (!publisher_count || opt.duration <= 0) return;
   load();
   drain();

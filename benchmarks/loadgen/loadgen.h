@@ -21,10 +21,12 @@ typedef struct { Audience audience; bool wait; const char *text; } Step;
 typedef struct {
   const char *name, *host, *path, *subprotocol, *marker, *topic_format, *publish, *star;
   const char *reply_from, *reply_to, *error_marker, *gap_marker, *seq_key, *cursor_key, *resume_frame;
+  const char *answers, *probe_frame, *probe_wait;
   char headers[MAX_HEADERS];
   char **tokens;
   int token_count;
   int port, subscribers, publishers, topics, idle, stalled, concurrency, source_ips, payload, window, batch, burst, patterns;
+  int missed;
   bool binary, send_time, text;
   long fan;
   double rate, interval_us, warmup, duration, settle, drain, hold, connect_timeout, wake, storm_after;
@@ -60,7 +62,8 @@ typedef struct {
   State state;
   bool wants_write, awake, resuming, gap_seen;
   Buffer in, out;
-  u64 last_number, sent, last_seq;
+  u64 last_number, sent, last_seq, answered, probed;
+  u64 *sent_at;  // of the last `window` messages, where answers are awaited
   char epoch[64];
   Rendered message;
 } Connection;
@@ -71,7 +74,8 @@ extern Topic *topics;
 extern int connection_count, ready_count, dead_count;
 void make_connections(void);
 void connect_all(void);
-void reconnect_subscribers(void);
+void cut_subscribers(void);
+void return_subscribers(void);
 void pump(u64 until);
 void put_frame(Connection *c, int opcode, const char *bytes, size_t length);
 void flush(Connection *c);
@@ -82,7 +86,7 @@ void kill_connection(Connection *c, const char *why);
 // ---- receive.c
 
 typedef struct {
-  u64 frames, bytes, reads, deliveries, others, order_errors, closes, errors, silent_losses, gaps, published;
+  u64 frames, bytes, reads, deliveries, others, order_errors, closes, errors, silent_losses, gaps, published, answers;
 } Counters;
 extern Counters count;
 void receive(Connection *c);
@@ -94,10 +98,10 @@ long fan_of(const Topic *t);
 
 // ---- figures.c
 
-typedef struct { double user, system, own; long rss_kb, peak_kb; } Usage;
+typedef struct { double cpu, user, system, own; long rss_kb, peak_kb; } Usage;
 typedef struct {
   u64 start, end;             // the measured time: latencies are of messages published in it
-  Usage before, after;
+  Usage before, after, filled;
   Counters from, to;
   u64 stalls, expected;
   double storm_ready_s, storm_caught_up_s;

@@ -46,7 +46,7 @@ static const Option TABLE[] = {
     {"error-marker", WORD, &opt.error_marker, 0, "S: frames with it are counted as errors"},
     {"gap-marker", WORD, &opt.gap_marker, 0, "S: frames with it announce a loss"},
     {"binary", FLAG, &opt.binary, 0, ": send binary frames"},
-    {"reply", REPLY, NULL, 0, "FROM=TO: answer the frame FROM with TO"},
+    {"reply", REPLY, NULL, 0, "FROM=TO: answer a frame that begins with FROM with TO"},
     {"fan", LONG, &opt.fan, 0, "N: deliveries expected of one message"},
     {"window", WHOLE, &opt.window, 0, "W: closed loop, at most W messages of a publisher under way"},
     {"batch", WHOLE, &opt.batch, 0, "K: messages sent back to back where the window lets them"},
@@ -62,6 +62,10 @@ static const Option TABLE[] = {
     {"wake", REAL, &opt.wake, 0, "S: seconds in which the stalled read again, after the drain"},
     {"storm-after", REAL, &opt.storm_after, 0, "S: seconds of measuring after which all subscribers reconnect"},
     {"resume-frame", WORD, &opt.resume_frame, 0, "T: their subscribe frame then, with {cursor}"},
+    {"answers", WORD, &opt.answers, 0, "S: frames with it answer a publish; without subscribers the closed loop counts them"},
+    {"missed", WHOLE, &opt.missed, 0, "N: messages of each publisher while all subscribers are cut; then they come back"},
+    {"probe-frame", WORD, &opt.probe_frame, 0, "T: what a publisher sends every 5 ms while they do; its latency is reported"},
+    {"probe-wait", WORD, &opt.probe_wait, 0, "S: text of the answer to it"},
     {"seq-key", WORD, &opt.seq_key, 0, "S: text before the server's number in a message"},
     {"cursor-key", WORD, &opt.cursor_key, 0, "S: text before <epoch>:<number> in other frames"},
     {"connect-timeout", REAL, &opt.connect_timeout, 0, "S"},
@@ -138,4 +142,5 @@ void read_options(int argc, char **argv) {
   }
   if (opt.topics < 1) opt.topics = 1;
   if (opt.patterns < 1) opt.patterns = 1;
+  if (opt.answers && opt.window < 1) opt.window = 1;
 }

@@ -71,11 +71,24 @@ static void follow_cursor(Connection *c, const char *bytes, size_t length, bool 
     memcpy(c->epoch, at, epoch);
     c->epoch[epoch] = 0;
   }
-  c->last_seq = strtoull(at + epoch + !event, NULL, 10);
+  u64 seq = strtoull(at + epoch + !event, NULL, 10);
+  if (event && c->role == SUBSCRIBER && seq <= c->last_seq) count.order_errors++;
+  c->last_seq = seq;
 }
 
-static void note_other(Connection *c, const char *bytes, size_t length) {
+// Answers come in the order of what they answer. Where nobody subscribes, they are what a closed loop waits for.
+static void note_answer(Connection *c, u64 time) {
+  count.answers++;
+  if (opt.subscribers) return;
+  u64 sent = c->sent_at[c->answered++ % (u64)opt.window];
+  count.deliveries++;
+  topics[c->topic].delivered++;
+  if (sent >= measured.start && sent < measured.end) add_latency(time - sent);
+}
+
+static void note_other(Connection *c, const char *bytes, size_t length, u64 time) {
   count.others++;
+  if (c->role == PUBLISHER && find(bytes, length, opt.answers)) note_answer(c, time);
   if (find(bytes, length, opt.gap_marker)) {
     count.gaps++;
     c->gap_seen = true;
@@ -91,9 +104,15 @@ static bool is_awaited(Connection *c, const char *bytes, size_t length) {
 
 static void on_text(Connection *c, const char *bytes, size_t length, u64 time) {
   count.frames++;
-  if (opt.reply_from && length == strlen(opt.reply_from) && !memcmp(bytes, opt.reply_from, length)) {
+  size_t asked = opt.reply_from ? strlen(opt.reply_from) : 0;
+  if (asked && length >= asked && !memcmp(bytes, opt.reply_from, asked)) {
     put_frame(c, opt.binary ? 2 : 1, opt.reply_to, strlen(opt.reply_to));
     flush(c);
+    if (length == asked) return;
+  }
+  if (c->probed && find(bytes, length, opt.probe_wait)) {
+    if (measured.start) add_latency(time - c->probed);
+    c->probed = 0;
     return;
   }
   bool listens = c->role == SUBSCRIBER || c->role == STALLED, event = listens && deliver_all(c, bytes, bytes + length, time);
@@ -102,7 +121,7 @@ static void on_text(Connection *c, const char *bytes, size_t length, u64 time) {
     c->step++;
     finish_handshake(c);
   } else if (!event) {
-    note_other(c, bytes, length);
+    note_other(c, bytes, length, time);
   }
 }
 

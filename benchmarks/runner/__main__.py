@@ -13,16 +13,26 @@ from .generator import Times
 from .installs import InstallFailed, install
 from .machine import describe
 from .peers import LOADGEN, PEERS
-from .places import BUILD, CHART, DOCUMENT, RESULTS
+from .places import CHART, DOCUMENT, KEPT, RESULTS, ROOT
+from .processes import alone
 from .report import Record, between_markers, load, render, save, write_chart
-from .rounds import TOPIC_MATCH, Plan, run_rounds
+from .rounds import TOPIC_MATCH, Plan, plan_seconds, run_rounds
 from .workloads import WORKLOADS
 
 __all__ = ["main", "plan_of"]
 
 _QUICK: Final = Times(warmup=0.2, measured=0.5, most=1.5)
-_FULL: Final = Times(warmup=0.5, measured=1.5)
-_QUICK_PEERS: Final = ("swarmwire", "coalesce", "direct", "nats", "centrifugo", "mosquitto", "socketio")
+_FULL: Final = Times(warmup=0.3, measured=1.0)
+_QUICK_PEERS: Final = (
+    "swarmwire",
+    "swarmwire_stored",
+    "coalesce",
+    "direct",
+    "nats",
+    "centrifugo",
+    "mosquitto",
+    "socketio",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,14 +40,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     try:
         if options.report:
-            _publish(load(options.report))
+            kept = load(options.report)
+            if options.show:
+                print(render(kept))
+            else:
+                _publish(kept)
             return 0
         return _run(options)
     except (InstallFailed, ValueError) as problem:
         print(f"bench: {problem}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("bench: interrupted; every server that was started is ended", file=sys.stderr)
+        print(
+            "bench: interrupted; every server that was started is ended. "
+            f"The rounds that were done are kept: --report {KEPT.relative_to(ROOT)} --show",
+            file=sys.stderr,
+        )
         return 130
 
 
@@ -48,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", type=_names, default=(), metavar="A,B", help="just these servers and workloads")
     parser.add_argument("--rounds", type=int, help="how many rounds; the document stays as it is")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the document from a run that was kept")
+    parser.add_argument("--show", action="store_true", help="only print what --report would write")
     return parser
 
 
@@ -81,9 +100,13 @@ def _check(names: Sequence[str], known: Collection[str]) -> None:
 def _run(options: argparse.Namespace) -> int:
     plan = plan_of(options.quick, options.skip, options.only, options.rounds)
     _prepare(plan)
-    results = run_rounds(plan, _say)
-    record = Record.of(plan, results, describe(plan.peers), options.skip)
-    save(record, BUILD / "last.json")
+    machine = describe(plan.peers)
+    _say(f"{plan.rounds} rounds, about {plan_seconds(plan) / 60:.0f} minutes")
+    with alone():
+        results = run_rounds(
+            plan, _say, keep=lambda results: save(Record.of(plan, results, machine, options.skip), KEPT)
+        )
+    record = Record.of(plan, results, machine, options.skip)
     print("\n" + render(record))
     if not (options.quick or options.only or options.rounds):
         save(record, RESULTS)

@@ -1,4 +1,4 @@
-"""The chart: bars of CPU per delivered message on a logarithmic scale, as plain SVG."""
+"""The chart: bars of CPU per delivered message on a logarithmic scale, as plain SVG for light and dark pages."""
 
 from __future__ import annotations
 
@@ -15,9 +15,14 @@ __all__ = ["CHARTED", "draw"]
 
 CHARTED: Final = ("fanout-1000", "fanout-1000-single", "pairs", "pairs-single")
 
-_COLOURS: Final = {Kind.OURS: "#2563eb", Kind.YARDSTICK: "#9ca3af", Kind.PEER: "#64748b", Kind.NAIVE: "#94a3b8"}
+_LIGHT: Final = """\
+text { fill: #1f2937 } .note { fill: #6b7280 } .page { fill: #ffffff }
+.ours { fill: #2563eb } .yardstick { fill: #b6bcc6 } .peer { fill: #64748b } .naive { fill: #94a3b8 }"""
+_DARK: Final = """\
+text { fill: #e6edf3 } .note { fill: #9198a1 } .page { fill: #0d1117 }
+.ours { fill: #4c8dff } .yardstick { fill: #4b5563 } .peer { fill: #8b98ab } .naive { fill: #66758a }"""
 _WIDTH: Final = 860
-_LABELS: Final = 230
+_LABELS: Final = 240
 _VALUES: Final = 70
 _BAR: Final = 15
 _ROW: Final = 20
@@ -45,12 +50,16 @@ def _bars(runs: Runs, workload: str) -> list[tuple[str, float]]:
 def _frame(height: int) -> Iterator[str]:
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}" '
-        'font-family="system-ui, sans-serif" font-size="13" fill="#1f2937" role="img">'
+        'font-family="system-ui, sans-serif" font-size="13" role="img">'
     )
     yield "<title>Server CPU per delivered message</title>"
-    yield f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>'
+    yield f"<style>\n{_LIGHT}\n@media (prefers-color-scheme: dark) {{\n{_DARK}\n}}\n</style>"
+    yield f'<rect class="page" width="{_WIDTH}" height="{height}"/>'
     yield '<text x="16" y="26" font-size="16" font-weight="600">Server CPU per delivered message, microseconds</text>'
-    yield f'<text x="{_WIDTH - 16}" y="26" text-anchor="end" fill="#6b7280">less is better; logarithmic scale</text>'
+    yield (
+        f'<text class="note" x="{_WIDTH - 16}" y="26" text-anchor="end">'
+        "less is better; logarithmic, a scale for each group</text>"
+    )
 
 
 def _panel(workload: str, bars: Sequence[tuple[str, float]], y: int) -> str:
@@ -63,10 +72,10 @@ def _panel(workload: str, bars: Sequence[tuple[str, float]], y: int) -> str:
 
 
 def _bar(peer: str, value: float, width: float, y: int) -> str:
-    colour, weight = _COLOURS[PEERS[peer].kind], "600" if PEERS[peer].kind is Kind.OURS else "400"
-    title = escape(PEERS[peer].title)
+    kind, title = PEERS[peer].kind, escape(PEERS[peer].title)
+    weight = "600" if kind is Kind.OURS else "400"
     return (
         f'<text x="{_LABELS - 8}" y="{y + 12}" text-anchor="end" font-weight="{weight}">{title}</text>'
-        f'<rect x="{_LABELS}" y="{y}" width="{width:.1f}" height="{_BAR}" rx="2" fill="{colour}"/>'
+        f'<rect class="{kind.value}" x="{_LABELS}" y="{y}" width="{width:.1f}" height="{_BAR}" rx="2"/>'
         f'<text x="{_LABELS + width + 6:.1f}" y="{y + 12}" font-weight="{weight}">{number(value, 2)}</text>'
     )

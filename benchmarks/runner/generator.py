@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 from .credentials import TOKENS
 from .peers import Dialect
-from .places import BUILD
-from .processes import GENERATOR_CORE, Running, pinned
+from .places import BUILD, ROOT
+from .processes import GENERATOR_CORE, Running, pinned, words
 from .workloads import Workload
 
 __all__ = ["Figures", "GeneratorFailed", "Times", "arguments", "generate"]
@@ -21,7 +21,7 @@ Figures: TypeAlias = dict[str, float | None]
 _TOPIC = ("bench", "t%06d")
 _WILDCARD_TOPIC = ("bench", *"abcdefgh")
 _PATTERNS = 200
-_RUN_TIMEOUT = 180
+_RUN_TIMEOUT = 300
 
 
 class GeneratorFailed(Exception):
@@ -44,14 +44,19 @@ class Times:
 
 def generate(server: Running, workload: Workload, times: Times, rate: float | None = None) -> Figures:
     """Run a workload; `rate` in messages a second stands in for the workload's own."""
-    command = [str(BUILD / "loadgen"), "--port", str(server.port), "--pid", str(server.pid)]
-    command += ["--tokens", str(TOKENS)]
-    command += arguments(server.peer.dialect, workload, times)
+    command = words(server.peer.awaiting) if workload.awaited else [str(BUILD / "loadgen")]
+    command += ["--port", str(server.port), "--pid", str(server.pid), "--tokens", str(TOKENS)]
+    command += _times(workload, times) if workload.awaited else arguments(server.peer.dialect, workload, times)
     if rate is not None:
         command += ["--rate", f"{rate:.0f}"]
     try:
         done = subprocess.run(
-            pinned(GENERATOR_CORE, command), capture_output=True, text=True, errors="replace", timeout=_RUN_TIMEOUT
+            pinned(GENERATOR_CORE, command),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_RUN_TIMEOUT,
         )
     except subprocess.TimeoutExpired:
         raise GeneratorFailed(f"no result after {_RUN_TIMEOUT} s") from None
@@ -65,21 +70,40 @@ def arguments(dialect: Dialect, workload: Workload, times: Times) -> list[str]:
     """The command line for a workload in the words of one server. What a workload says comes last and wins."""
     topic = _WILDCARD_TOPIC if workload.wildcards else _TOPIC
     frame, awaited = dialect.subscribe
-    publish = dialect.publish_with_ack if workload.acks and dialect.publish_with_ack else dialect.publish
     if workload.wildcards:
         frame = frame.replace("{topic}", "{pattern}").replace("{topic16}", "{pattern16}")
+    if workload.pattern:
+        frame = frame.replace("{topic}", workload.pattern)
     return [
         *dialect.options,
         *("--topic-format", dialect.separator.join(topic)),
-        *("--subscribe-frame", frame, "--subscribe-wait", awaited, "--publish", publish),
+        *("--subscribe-frame", frame, "--subscribe-wait", awaited),
+        *_publishing(dialect, workload),
         *(("--patterns", str(_PATTERNS), "--star", dialect.star) if workload.wildcards and dialect.star else ()),
-        *(_resuming(dialect) if workload.resumes else ()),
-        *("--warmup", f"{times.warmup:g}", "--duration", f"{times.of(workload):g}"),
+        *(_resuming(dialect, workload) if workload.resumes else ()),
+        *(_probing(dialect) if workload.probes else ()),
+        *_times(workload, times),
         *workload.options,
     ]
 
 
-def _resuming(dialect: Dialect) -> tuple[str, ...]:
+def _times(workload: Workload, times: Times) -> list[str]:
+    return ["--warmup", f"{times.warmup:g}", "--duration", f"{times.of(workload):g}"]
+
+
+def _publishing(dialect: Dialect, workload: Workload) -> tuple[str, ...]:
+    publish, answers = dialect.publish, tuple[str, ...]()
+    if workload.acks and dialect.publish_with_ack and dialect.answer:
+        publish, answers = dialect.publish_with_ack, ("--answers", dialect.answer)
+    return ("--publish", publish.replace("{topic}", workload.topic) if workload.topic else publish, *answers)
+
+
+def _resuming(dialect: Dialect, workload: Workload) -> tuple[str, ...]:
     if dialect.resume is None:
         return ()
-    return ("--resume-frame", dialect.resume, "--seq-key", '"seq":', "--cursor-key", '"cursor":"')
+    frame = dialect.resume.replace("{topic}", workload.pattern) if workload.pattern else dialect.resume
+    return ("--resume-frame", frame, "--seq-key", '"seq":', "--cursor-key", '"cursor":"')
+
+
+def _probing(dialect: Dialect) -> tuple[str, ...]:
+    return ("--probe-frame", dialect.probe[0], "--probe-wait", dialect.probe[1]) if dialect.probe else ()

@@ -78,6 +78,13 @@ def _none(workload: str, what: str, name: str) -> Goal:
     return Goal(what, (workload, _OURS), name, None, 0)
 
 
+def _complete(workload: str, server: str) -> list[Goal]:
+    return [
+        Goal(f"{workload}, {server}: nothing lost", (workload, server), "lost", None, 0),
+        Goal(f"{workload}, {server}: nothing missed or doubled", (workload, server), "order_errors", None, 0),
+    ]
+
+
 def _yardstick(workload: str, receivers: int) -> Goal:
     what = f"the yardstick is hard, fan-out to {receivers}: coalescing C against nats"
     return Goal(what, (workload, "coalesce"), _CPU, (workload, "nats"), 0.75)
@@ -85,6 +92,14 @@ def _yardstick(workload: str, receivers: int) -> Goal:
 
 _IDLE: Final = ("idle", _OURS)
 _STALLED: Final = ("stalled", _OURS)
+_KEPT: Final = "swarmwire_stored"
+_STORED: Final = ("stored-100", _KEPT)
+_FANOUT: Final = ("stored-fanout", _KEPT)
+_FANOUT_MEMORY: Final = ("stored-fanout", _OURS)
+_BURSTS: Final = ("stored-bursts", _KEPT)
+_BURSTS_MEMORY: Final = ("stored-bursts", _OURS)
+_AWAITED: Final = ("awaited", _KEPT)
+_JETSTREAM: Final = ("awaited", "jetstream")
 _MATCH: Final = ("topic-match", _OURS)
 
 GOALS: Final[tuple[Goal, ...]] = (
@@ -122,6 +137,16 @@ GOALS: Final[tuple[Goal, ...]] = (
     Goal("stalled beyond the log: gaps", ("stalled-small-log", _OURS), "gaps", None, 5, ">="),
     _none("reconnect", "2000 reconnecting: nothing lost", "lost"),
     _none("reconnect", "2000 reconnecting: nothing missed or doubled", "order_errors"),
+    Goal("100 publishers: stored against memory", _STORED, "delivery_rate", ("stored-100", _OURS), 0.5, ">="),
+    Goal("fan-out flat out, deliveries: stored against memory", _FANOUT, "delivery_rate", _FANOUT_MEMORY, 0.9, ">="),
+    Goal("fan-out in bursts, CPU: stored against memory", _BURSTS, _CPU, _BURSTS_MEMORY, 1 / 0.9),
+    Goal("100 awaited publishes: against JetStream in files", _AWAITED, "delivery_rate", _JETSTREAM, 2, ">="),
+    *(
+        goal
+        for workload in ("resume-shared", "resume-own", "history")
+        for server in (_OURS, _KEPT)
+        for goal in _complete(workload, server)
+    ),
     Goal("topic match, first time, against decoding", _MATCH, "uncached_us", _MATCH, 10, "<=", "decode_us"),
     Goal("topic match, known, against decoding", _MATCH, "cached_us", _MATCH, 0.3, "<=", "decode_us"),
 )

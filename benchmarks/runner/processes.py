@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -15,9 +16,19 @@ from dataclasses import dataclass
 from typing import Final
 
 from .peers import Peer
-from .places import BUILD, RUN, SERVERS
+from .places import BUILD, DATA, RUN, SERVERS
 
-__all__ = ["GENERATOR_CORE", "SERVER_CORE", "Running", "ServerFailed", "free_port", "pinned", "running", "words"]
+__all__ = [
+    "GENERATOR_CORE",
+    "SERVER_CORE",
+    "Running",
+    "ServerFailed",
+    "alone",
+    "free_port",
+    "pinned",
+    "running",
+    "words",
+]
 
 SERVER_CORE: Final = 0
 GENERATOR_CORE: Final = 1
@@ -39,6 +50,18 @@ class Running:
     port: int
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """While this lasts, no other bench of this project runs: both would be wrong. ValueError where one does."""
+    BUILD.mkdir(exist_ok=True)
+    with (BUILD / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ValueError("another bench is running; wait for its end") from None
+        yield
+
+
 def free_port() -> int:
     """A port that nothing listens at."""
     with socket.socket() as probe:
@@ -49,7 +72,15 @@ def free_port() -> int:
 
 def words(template: tuple[str, ...], port: int = 0, extra: int = 0) -> list[str]:
     """A command with its places filled in."""
-    places = {"port": port, "extra": extra, "build": BUILD, "servers": SERVERS, "run": RUN, "python": sys.executable}
+    places = {
+        "port": port,
+        "extra": extra,
+        "build": BUILD,
+        "servers": SERVERS,
+        "run": RUN,
+        "data": DATA,
+        "python": sys.executable,
+    }
     filled = []
     for word in template:
         for name, value in places.items():
@@ -72,6 +103,7 @@ def _dying_with_us() -> list[str]:
 def running(peer: Peer, settings: tuple[str, ...] = ()) -> Iterator[Running]:
     """Start a server, wait until it takes connections, and end it in the end."""
     port, extra = free_port(), free_port()
+    _forget_data()
     _write_config(peer, port, extra)
     command = [*words(peer.command, port, extra), *(part for setting in settings for part in ("--set", setting))]
     log = RUN / f"{peer.name}.log"
@@ -90,6 +122,11 @@ def running(peer: Peer, settings: tuple[str, ...] = ()) -> Iterator[Running]:
         yield Running(peer, process.pid, port)
     finally:
         _stop(process)
+        _forget_data()
+
+
+def _forget_data() -> None:
+    shutil.rmtree(DATA, ignore_errors=True)
 
 
 def _environment(peer: Peer) -> dict[str, str]:
@@ -103,7 +140,7 @@ def _write_config(peer: Peer, port: int, extra: int) -> None:
     if peer.config is None:
         return
     text = (SERVERS / peer.config).read_text(encoding="utf-8")
-    filled = text.replace("@PORT@", str(port)).replace("@EXTRA@", str(extra))
+    filled = text.replace("@PORT@", str(port)).replace("@EXTRA@", str(extra)).replace("@DATA@", str(DATA))
     (RUN / peer.config).write_text(filled, encoding="utf-8")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from .chart import draw
+from .columns import COLUMNS
 from .goals import judge
 from .peers import PEERS
 from .rounds import TOPIC_MATCH, Plan, Results
@@ -35,13 +36,16 @@ class Record:
     overload_rate: float | None
     failures: tuple[str, ...]
     runs: Runs
+    wanted: int = 0
+    """The rounds that were to be run; more than `rounds` if it was interrupted."""
 
     @classmethod
     def of(cls, plan: Plan, results: Results, machine: dict[str, str], skipped: Sequence[str]) -> Record:
-        """The record of a run that has just ended."""
+        """The record of the rounds that are done."""
         return cls(
             machine=machine,
-            rounds=plan.rounds,
+            rounds=results.rounds,
+            wanted=plan.rounds,
             seconds=plan.times.measured,
             skipped=tuple(skipped),
             overload_rate=results.overload_rate,
@@ -107,9 +111,12 @@ def _parts(record: Record) -> Iterator[str]:
 def _setting(record: Record) -> str:
     versions = ", ".join(f"{PEERS[name].title} {record.machine[name]}" for name in PEERS if name in record.machine)
     skipped = f" Not here: {', '.join(PEERS[name].title for name in record.skipped)}." if record.skipped else ""
+    rounds = (
+        f"{record.rounds} of {record.wanted} rounds" if record.wanted > record.rounds else f"{record.rounds} rounds"
+    )
     return (
         f"{record.machine['date']}, {record.machine['processor']}, {record.machine['cores']} cores, "
-        f"{record.machine['system']}, Python {record.machine['python']}. {record.rounds} rounds, "
+        f"{record.machine['system']}, Python {record.machine['python']}. {rounds}, "
         f"{record.seconds:g} s measured each time where nothing else is said. {versions}.{skipped}"
     )
 
@@ -169,32 +176,6 @@ def _with_and_without(record: Record, name: str) -> list[str]:
     return [_entry(record, plain, _CPU), _entry(record, acked, _CPU), _entry(record, acked, "answer_rate")]
 
 
-_COLUMNS: Final[dict[Shown, tuple[tuple[str, str], ...]]] = {
-    Shown.IDLE: (
-        ("rss_per_connection", "bytes of memory a connection"),
-        ("connect_rate", "connections a second"),
-        ("connect_cpu_us", "CPU a connection, µs"),
-    ),
-    Shown.STALLED: (
-        (_CPU, "CPU a delivery, µs"),
-        ("p50_us", "p50, µs"),
-        ("p99_us", "p99, µs"),
-        ("rss_peak_kb", "peak memory, KB"),
-        ("stalled_closed", "stalled cut off"),
-        ("woken_complete", "caught up once awake"),
-        ("silent_losses", "losses nobody was told of"),
-        ("gaps", "gaps told"),
-    ),
-    Shown.RECONNECT: (
-        ("storm_ready_s", "all back, s"),
-        ("storm_caught_up_s", "all caught up, s"),
-        ("lost", "lost"),
-        ("order_errors", "missed or doubled"),
-        ("rss_peak_kb", "peak memory, KB"),
-    ),
-}
-
-
 def _by_server(record: Record, shown: Shown) -> str:
     """One row for a workload and server, one column a figure."""
     rows, workloads = rows_and_columns(record.runs, _named(shown))
@@ -202,13 +183,13 @@ def _by_server(record: Record, shown: Shown) -> str:
         [
             PEERS[peer].title,
             WORKLOADS[name].title,
-            *(_entry(record, (name, peer), column) for column, _ in _COLUMNS[shown]),
+            *(_entry(record, (name, peer), column) for column, _ in COLUMNS[shown]),
         ]
         for name in workloads
         for peer in rows
         if (name, peer) in record.runs
     ]
-    return grid(["server", "workload", *(title for _, title in _COLUMNS[shown])], lines) if lines else ""
+    return grid(["server", "workload", *(title for _, title in COLUMNS[shown])], lines) if lines else ""
 
 
 def _entry(record: Record, cell: Cell, name: str) -> str:
@@ -257,5 +238,10 @@ _SECTIONS: Final = (
     ("Idle connections, and opening them", lambda record: _by_server(record, Shown.IDLE)),
     ("A tenth of the subscribers stalled", lambda record: _by_server(record, Shown.STALLED)),
     ("2000 clients reconnecting and resuming at once", lambda record: _by_server(record, Shown.RECONNECT)),
+    ("Publishing flat out, each publish acknowledged", lambda record: _by_server(record, Shown.STORED)),
+    ("Fan-out with and without storing", lambda record: _by_server(record, Shown.STORED_FANOUT)),
+    ("Awaited publishes through the Python clients", lambda record: _by_server(record, Shown.AWAITED)),
+    ("Resuming, and reading history", lambda record: _by_server(record, Shown.RESUMED)),
+    ("A million topics", lambda record: _by_server(record, Shown.TOPICS)),
     ("Topic match: 100,000 wildcard patterns, ten of which match", _topic_match),
 )

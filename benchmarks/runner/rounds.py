@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from . import topicmatch
+from .estimates import seconds
 from .generator import Figures, GeneratorFailed, Times, generate
-from .peers import PEERS, Peer
+from .peers import PEERS, Kind, Peer
 from .processes import ServerFailed, running
 from .spreads import Cell
 from .workloads import WORKLOADS, Workload
 
-__all__ = ["Plan", "Results", "Say", "TOPIC_MATCH", "has_part", "run_rounds"]
+__all__ = ["Plan", "Results", "Say", "TOPIC_MATCH", "cells", "has_part", "plan_seconds", "run_rounds"]
 
 TOPIC_MATCH = "topic-match"
 """The one workload without a load generator."""
@@ -27,6 +28,7 @@ Say: TypeAlias = Callable[[str], None]
 _PROBE = WORKLOADS["fanout-100"]
 _FALLBACK_RATE = 4_500.0
 _OVER = 2.0
+_MATCH_SECONDS = 8.0
 
 
 @dataclass(frozen=True)
@@ -41,44 +43,76 @@ class Plan:
 
 @dataclass
 class Results:
-    """What came out: figures by cell and round (None where there are none), and what went wrong."""
+    """What came out: figures by cell and round (None where there are none), what went wrong, and the rounds done."""
 
     runs: dict[Cell, list[Figures | None]] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     overload_rate: float | None = None
+    rounds: int = 0
 
     def add(self, cell: Cell, figures: Figures | None) -> None:
         self.runs.setdefault(cell, []).append(figures)
 
 
-def run_rounds(plan: Plan, say: Say) -> Results:
-    """Run it all; what fails is noted, and the run goes on."""
+def run_rounds(plan: Plan, say: Say, keep: Callable[[Results], None] = lambda results: None) -> Results:
+    """Run it all; what fails is noted, and the run goes on. `keep` is given what there is after each round."""
     results = Results()
-    cells = list(_cells(plan))
-    start = time.monotonic()
+    progress = _Progress(plan, say)
     for number in range(plan.rounds):
-        for position, (workload, peer) in enumerate(cells, start=1):
+        for workload, peer in cells(plan, number):
             figures = _attempt(plan, results, workload, peer)
             results.add((workload, peer), figures)
-            done = (number * len(cells) + position) / (plan.rounds * len(cells))
-            left = (time.monotonic() - start) * (1 / done - 1)
-            say(f"round {number + 1}/{plan.rounds}  {workload:<22} {peer:<20} {_summary(figures)}  {_left(left)}")
+            progress.tell(number, workload, peer, figures)
+        results.rounds = number + 1
+        keep(results)
     return results
 
 
-def _cells(plan: Plan) -> Iterator[Cell]:
+class _Progress:
+    """What is said after each run: what it measured, and how long the rest will take if it goes on like this."""
+
+    def __init__(self, plan: Plan, say: Say) -> None:
+        self._plan, self._say = plan, say
+        self._start = time.monotonic()
+        self._wanted = plan_seconds(plan)
+        self._done = 0.0
+
+    def tell(self, number: int, workload: str, peer: str, figures: Figures | None) -> None:
+        self._done += cell_seconds(workload, peer, self._plan.times)
+        left = (time.monotonic() - self._start) * max(0.0, self._wanted / self._done - 1)
+        place = f"round {number + 1}/{self._plan.rounds}"
+        self._say(f"{place}  {workload:<22} {peer:<20} {_summary(figures)}  {_left(left)}")
+
+
+def plan_seconds(plan: Plan) -> float:
+    """About how long a plan takes."""
+    every = (cell for number in range(plan.rounds) for cell in cells(plan, number))
+    return sum(cell_seconds(workload, peer, plan.times) for workload, peer in every)
+
+
+def cell_seconds(workload: str, peer: str, times: Times) -> float:
+    """About how long one run takes."""
+    return _MATCH_SECONDS if workload == TOPIC_MATCH else seconds(WORKLOADS[workload], peer, times)
+
+
+def cells(plan: Plan, number: int) -> Iterator[Cell]:
+    """What runs in a round, in its order."""
     for name in plan.workloads:
         if name == TOPIC_MATCH:
             yield name, "swarmwire"
             continue
-        yield from ((name, peer) for peer in plan.peers if has_part(WORKLOADS[name], PEERS[peer]))
+        most = WORKLOADS[name].rounds
+        if most is None or number < most:
+            yield from ((name, peer) for peer in plan.peers if has_part(WORKLOADS[name], PEERS[peer]))
 
 
 def has_part(workload: Workload, peer: Peer) -> bool:
     """Whether a server can and shall run a workload."""
-    if workload.peers is not None and peer.name not in workload.peers:
-        return False
-    return not workload.wildcards or peer.dialect.star is not None
+    if peer.name in workload.also:
+        return True
+    if workload.peers is not None:
+        return peer.name in workload.peers
+    return peer.everywhere and (not workload.wildcards or peer.dialect.star is not None)
 
 
 def _attempt(plan: Plan, results: Results, workload: str, peer: str) -> Figures | None:
@@ -93,7 +127,7 @@ def _attempt(plan: Plan, results: Results, workload: str, peer: str) -> Figures 
 
 def _measure(plan: Plan, results: Results, workload: Workload, peer: Peer) -> Figures:
     rate = _overload_rate(plan, results) if workload.overload else None
-    settings = workload.settings if peer.name == "swarmwire" else ()
+    settings = workload.settings if peer.kind is Kind.OURS else ()
     with running(peer, settings) as server:
         return generate(server, workload, plan.times, rate)
 
@@ -117,6 +151,10 @@ def _summary(figures: Figures | None) -> str:
             return f"{uncached:9.2f} us first, {cached:.3f} us known"
         case {"cpu_us_per_delivery": float(cpu), "delivery_rate": float(rate)}:
             return f"{cpu:9.3f} us CPU a delivery, {rate:11,.0f} deliveries/s"
+        case {"storm_caught_up_s": float(caught_up), "delivery_rate": float(rate)}:
+            return f"{caught_up:9.2f} s until all have all, {rate:,.0f} deliveries/s"
+        case {"rss_per_message": float(memory), "publish_rate": _}:
+            return f"{memory:9,.0f} B a message"
         case {"rss_per_connection": memory, "connect_rate": rate}:
             return f"{memory or 0:9,.0f} B a connection, {rate or 0:,.0f} connections/s"
         case _:

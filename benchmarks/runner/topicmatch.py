@@ -41,7 +41,7 @@ def topics() -> list[str]:
 
 def measure() -> dict[str, float | None]:
     """Microseconds for a topic seen for the first time, for one seen before, and for decoding its publish of 128 B."""
-    router: Router[Holder] = Router(max_topics=_TOPICS)
+    router = Router(max_topics=_TOPICS)
     for pattern in patterns():
         router.add(pattern, Holder())
     names = topics()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import sys
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -14,6 +16,7 @@ import pytest
 from benchmarks.runner.generator import Times, arguments
 from benchmarks.runner.installs import Compile
 from benchmarks.runner.peers import LOADGEN, PEERS
+from benchmarks.runner.places import ROOT
 from benchmarks.runner.processes import free_port
 from benchmarks.runner.workloads import WORKLOADS
 from websockets.asyncio.client import connect
@@ -78,6 +81,68 @@ async def test_clients_that_are_cut_come_back_and_miss_and_double_nothing(server
     assert [found[name] for name in ("lost", "order_errors", "errors", "dead")] == [0, 0, 0, 0]
     assert (found["storm_ready_s"] or 0) > 0
     assert (found["storm_caught_up_s"] or 0) >= (found["storm_ready_s"] or 0)
+
+
+async def test_a_closed_loop_of_publishers_alone_waits_for_the_answers(server: Server, load: Run) -> None:
+    found = await load("swarmwire", server.port, "stored-10", "--subs", "0", "--window", "4", "--batch", "4")
+    last = await server.broker.publish("bench.after", None)
+    assert last is not None
+    assert found["published"] == found["delivered"] == last - 1 > 0
+    assert [found[name] for name in ("lost", "errors", "stalls")] == [0, 0, 0]
+    assert (found["p50_us"] or 0) > 0
+
+
+@pytest.mark.parametrize(
+    ("workload", "publishers", "expected"), [("resume-shared", 1, 6 * 50), ("resume-own", 6, 6 * 50)]
+)
+async def test_clients_that_were_away_get_what_they_missed_once(
+    server: Server, load: Run, workload: str, publishers: int, expected: int
+) -> None:
+    small = ("--missed", "50", "--pubs", f"{publishers}", "--topics", f"{publishers}", "--drain", "10")
+    found = await load("swarmwire", server.port, workload, *small)
+    assert found["published"] == 50 * publishers
+    assert found["delivered"] == expected
+    assert [found[name] for name in ("lost", "order_errors", "errors", "dead", "gaps")] == [0, 0, 0, 0, 0]
+    assert (found["storm_caught_up_s"] or 0) > 0
+
+
+async def test_one_wildcard_reads_the_history_of_all_topics_while_others_are_answered(
+    server: Server, load: Run
+) -> None:
+    small = ("--subs", "1", "--pubs", "4", "--topics", "4", "--missed", "2000", "--drain", "10")
+    found = await load("swarmwire", server.port, "history", *small)
+    assert found["delivered"] == found["published"] == 8_000
+    assert found["order_errors"] == 0
+    assert (found["p99_us"] or 0) > 0
+
+
+async def test_every_message_can_have_a_topic_of_its_own(server: Server, load: Run) -> None:
+    small = ("--subs", "0", "--pubs", "2", "--topics", "2", "--missed", "30")
+    found = await load("swarmwire", server.port, "million-topics", *small)
+    assert found["published"] == 60
+    assert found["rss_per_message"] is not None
+    assert server.broker.stats.gauges["latest_topics"]() == 60
+
+
+async def test_subscribers_that_are_asked_whether_they_live_say_so(load: Run) -> None:
+    limits = Limits(heartbeat_ms=100)
+    async with Server(Config(port=0, auth=Auth(jwt_secret=SECRET), limits=limits)) as server:
+        found = await load("swarmwire", server.port, "steady-fanout", "--rate", "2", "--duration", "1")
+    assert [found[name] for name in ("dead", "closes", "lost")] == [0, 0, 0]
+
+
+async def test_awaited_publishes_are_counted_one_by_one(server: Server, tokens: Path) -> None:
+    line = (sys.executable, "-m", "benchmarks.clients.awaited_swarmwire", "--tokens", str(tokens))
+    times = ("--warmup", "0.1", "--duration", "0.4", "--pid", str(os.getpid()), "--port", str(server.port))
+    process = await asyncio.create_subprocess_exec(*line, *times, cwd=ROOT, stdout=PIPE)
+    async with asyncio.timeout(30):
+        output, _ = await process.communicate()
+    found = json.loads(output)
+    last = await server.broker.publish("bench.after", None)
+    assert last is not None
+    assert 0 < found["delivery_rate"] * found["seconds"] < last
+    assert found["errors"] == 0
+    assert found["p50_us"] <= found["p99_us"]
 
 
 async def test_stalled_clients_get_what_the_log_holds_and_are_told_of_the_rest(load: Run) -> None:

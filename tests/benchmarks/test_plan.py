@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from pathlib import Path
+
 import pytest
 from benchmarks.runner import __main__ as command
 from benchmarks.runner.__main__ import main, plan_of
 from benchmarks.runner.installs import InstallFailed
 from benchmarks.runner.peers import PEERS
+from benchmarks.runner.report import Record, save
 from benchmarks.runner.rounds import TOPIC_MATCH
+from benchmarks.runner.spreads import Runs
 from benchmarks.runner.workloads import WORKLOADS
 
 
@@ -53,3 +58,34 @@ def test_a_server_that_cannot_be_had_ends_the_run_and_names_the_way_on(
     told = capsys.readouterr().err
     assert "nats-server cannot be had (the network is gone)" in told
     assert "SKIP=nats" in told
+
+
+def test_figures_that_were_kept_can_be_shown_without_a_change_to_the_document(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine = {"date": "2026-01-01", "processor": "x", "cores": "2", "system": "Linux", "python": "3.11"}
+    runs: Runs = {("pairs", "swarmwire"): [{"cpu_us_per_delivery": 7.0}]}
+    kept = Record(machine, 1, 1.0, (), None, (), runs, wanted=5)
+    save(kept, tmp_path / "kept.json")
+    monkeypatch.setattr(command, "DOCUMENT", tmp_path / "no document")
+    assert main(["--report", str(tmp_path / "kept.json"), "--show"]) == 0
+    told = capsys.readouterr().out
+    assert "1 of 5 rounds" in told
+    assert "| Swarmwire | 7.00 (7.00-7.00) |" in told
+
+
+def test_it_says_before_it_begins_how_long_it_will_take(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*arguments: object, **more: object) -> None:
+        raise KeyboardInterrupt
+
+    for name in ("install", "write_credentials"):
+        monkeypatch.setattr(command, name, lambda *arguments: None)
+    monkeypatch.setattr(command, "describe", lambda peers: {})
+    monkeypatch.setattr(command, "alone", nullcontext)
+    monkeypatch.setattr(command, "run_rounds", interrupt)
+    assert main(["--quick", "--skip", "centrifugo"]) == 130
+    told = capsys.readouterr()
+    assert "2 rounds, about " in told.out
+    assert "--show" in told.err

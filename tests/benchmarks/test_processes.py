@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from benchmarks.runner import processes
 from benchmarks.runner.peers import PEERS
-from benchmarks.runner.processes import ServerFailed, running, words
+from benchmarks.runner.processes import ServerFailed, alone, running, words
 
 LISTENER = "import socket,sys,signal; s=socket.create_server(('127.0.0.1',int(sys.argv[1]))); signal.pause()"
 DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {LISTENER}"
@@ -20,6 +20,8 @@ DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {LISTENER
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(processes, "RUN", tmp_path)
+    monkeypatch.setattr(processes, "DATA", tmp_path / "data")
+    monkeypatch.setattr(processes, "BUILD", tmp_path)
     monkeypatch.setattr(processes, "_STOP_TIMEOUT", 1.0)
     return tmp_path
 
@@ -61,6 +63,24 @@ def test_ports_are_filled_into_a_configuration(folder: Path) -> None:
         text = (folder / "nats.conf").read_text(encoding="utf-8")
     assert f"127.0.0.1:{server.port}" in text
     assert "@" not in text.split("\n", 1)[1]
+
+
+def test_what_a_server_stored_is_gone_before_it_starts_and_when_it_has_ended(folder: Path) -> None:
+    left = folder / "data" / "left"
+    left.parent.mkdir()
+    left.touch()
+    with running(replace(PEERS["direct"], command=program(LISTENER))):
+        assert not left.exists()
+        left.parent.mkdir()
+        left.touch()
+    assert not left.parent.exists()
+
+
+def test_two_benches_do_not_run_at_once_and_one_may_follow_another() -> None:
+    with alone(), pytest.raises(ValueError, match="another bench is running"), alone():
+        pytest.fail("it ran")
+    with alone():
+        pass
 
 
 def test_words_are_filled_in_and_other_braces_stay() -> None:

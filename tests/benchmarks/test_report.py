@@ -72,6 +72,11 @@ def test_what_makes_a_figure_doubtful_and_what_failed_is_told() -> None:
     assert "Not here: Centrifugo." in text
 
 
+def test_a_run_that_was_interrupted_says_how_far_it_got() -> None:
+    assert "2 of 5 rounds" in render(record(wanted=5))
+    assert "2 rounds" in render(record(wanted=2))
+
+
 def test_a_run_is_read_back_as_it_was_kept(tmp_path: Path) -> None:
     save(record(), tmp_path / "run.json")
     assert load(tmp_path / "run.json") == record()

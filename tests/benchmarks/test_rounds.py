@@ -7,10 +7,11 @@ from contextlib import contextmanager
 
 import pytest
 from benchmarks.runner import rounds
+from benchmarks.runner.__main__ import plan_of
 from benchmarks.runner.generator import GeneratorFailed, Times
 from benchmarks.runner.peers import Peer
 from benchmarks.runner.processes import Running
-from benchmarks.runner.rounds import Plan, run_rounds
+from benchmarks.runner.rounds import Plan, plan_seconds, run_rounds
 from benchmarks.runner.workloads import Workload
 
 TIMES = Times(warmup=0, measured=0)
@@ -52,6 +53,33 @@ def test_a_run_that_fails_is_noted_and_the_others_go_on(ran: list[tuple[str, str
     assert results.failures == ["pairs, nats: it has hung up"] * 2
     assert len(said) == 4
     assert "no result" in said[0]
+
+
+def test_what_there_is_can_be_kept_after_each_round(ran: list[tuple[str, str, float | None]]) -> None:
+    kept: list[tuple[int, int]] = []
+    plan = Plan(("direct",), ("pairs",), 3, TIMES)
+    run_rounds(plan, lambda line: None, lambda results: kept.append((results.rounds, len(ran))))
+    assert kept == [(1, 1), (2, 2), (3, 3)]
+
+
+def test_a_heavy_workload_is_left_out_of_the_later_rounds(ran: list[tuple[str, str, float | None]]) -> None:
+    plan = Plan(("swarmwire",), ("pairs", "history"), 4, TIMES)
+    run_rounds(plan, say=lambda line: None)
+    assert [workload for workload, _, _ in ran] == ["pairs", "history"] + ["pairs"] * 3
+
+
+def test_a_full_run_fits_into_forty_minutes_and_a_quick_one_into_three() -> None:
+    full, quick = (plan_of(quick=quick, skip=("centrifugo",), only=()) for quick in (False, True))
+    assert plan_seconds(full) <= 40 * 60
+    assert plan_seconds(quick) <= 3 * 60
+
+
+def test_more_connections_and_more_rounds_take_longer() -> None:
+    def taken(workload: str, peer: str, rounds: int = 1) -> float:
+        return plan_seconds(Plan((peer,), (workload,), rounds, TIMES))
+
+    assert taken("fanout-1000", "swarmwire") > taken("fanout-100", "swarmwire") > taken("fanout-100", "direct")
+    assert taken("pairs", "nats", rounds=3) == pytest.approx(3 * taken("pairs", "nats"))
 
 
 def test_overload_is_twice_what_was_carried_and_found_once(ran: list[tuple[str, str, float | None]]) -> None:

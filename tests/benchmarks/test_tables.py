@@ -9,7 +9,7 @@ from benchmarks.runner.chart import CHARTED
 from benchmarks.runner.generator import Times, arguments
 from benchmarks.runner.goals import GOALS
 from benchmarks.runner.peers import LOADGEN, PEERS, Kind
-from benchmarks.runner.places import BENCHMARKS, SERVERS
+from benchmarks.runner.places import BENCHMARKS, ROOT, SERVERS
 from benchmarks.runner.rounds import TOPIC_MATCH, has_part
 from benchmarks.runner.workloads import WORKLOADS, Shown
 
@@ -23,15 +23,17 @@ COMPARED = {
     "mosquitto",
     "socketio",
     "centrifugo",
+    "jetstream",
+    "jetstream_sync",
 }
+OURS = {"swarmwire", "swarmwire_stored", "swarmwire_lazy"}
 TIMES = Times(warmup=0.1, measured=0.5)
 
 
 def test_swarmwire_is_first_and_all_that_it_is_compared_with_follow() -> None:
-    first, *others = PEERS
-    assert first == "swarmwire"
-    assert set(others) == COMPARED
-    assert [peer.name for peer in PEERS.values() if peer.kind is Kind.OURS] == ["swarmwire"]
+    assert next(iter(PEERS)) == "swarmwire"
+    assert {peer.name for peer in PEERS.values() if peer.kind is Kind.OURS} == OURS
+    assert set(PEERS) - OURS == COMPARED
 
 
 @pytest.mark.parametrize("peer", PEERS.values(), ids=lambda peer: peer.name)
@@ -57,13 +59,42 @@ def test_every_table_of_the_report_has_workloads_with_both_payloads() -> None:
 @pytest.mark.parametrize("workload", WORKLOADS.values(), ids=lambda workload: workload.name)
 def test_a_workload_runs_on_swarmwire_and_on_known_peers_only(workload: object) -> None:
     [row] = [row for row in WORKLOADS.values() if row is workload]
-    assert set(row.peers or ()) <= set(PEERS)
+    assert {*(row.peers or ()), *row.also} <= set(PEERS)
     assert has_part(row, PEERS["swarmwire"])
 
 
 def test_only_servers_with_wildcards_run_the_workload_of_wildcards() -> None:
     able = {name for name, peer in PEERS.items() if has_part(WORKLOADS["wildcards"], peer)}
     assert able == {"swarmwire", "nats", "mosquitto"}
+
+
+def test_what_only_some_workloads_name_has_a_part_in_those_alone() -> None:
+    named = {name for name, workload in WORKLOADS.items() if has_part(workload, PEERS["naive_starlette"])}
+    assert named == {"fanout-100", "fanout-1000", "pairs"}
+    stored = {name for name, workload in WORKLOADS.items() if has_part(workload, PEERS["swarmwire_stored"])}
+    assert "fanout-100" not in stored
+    assert {"stored-100", "resume-own", "history"} <= stored
+
+
+def test_whoever_runs_the_awaited_workload_has_a_program_for_it() -> None:
+    able = [peer for peer in PEERS.values() if has_part(WORKLOADS["awaited"], peer)]
+    assert {peer.name for peer in able} == {*OURS, "jetstream", "jetstream_sync"}
+    programs = [peer.awaiting[-1].replace(".", "/") + ".py" for peer in able]
+    assert [program for program in programs if not (ROOT / program).is_file()] == []
+
+
+def test_answers_are_waited_for_where_acks_are_asked_for() -> None:
+    line = arguments(PEERS["swarmwire"].dialect, WORKLOADS["stored-10"], TIMES)
+    assert line[line.index("--answers") + 1] == '"type":"ack"'
+    assert "--answers" not in arguments(PEERS["swarmwire"].dialect, WORKLOADS["pairs"], TIMES)
+
+
+def test_a_workload_may_name_a_pattern_and_a_topic_of_its_own() -> None:
+    history = arguments(PEERS["swarmwire"].dialect, WORKLOADS["history"], TIMES)
+    frames = [history[history.index(name) + 1] for name in ("--subscribe-frame", "--resume-frame")]
+    assert all('"pattern":"bench.#"' in frame for frame in frames)
+    topics = arguments(PEERS["swarmwire"].dialect, WORKLOADS["million-topics"], TIMES)
+    assert '"topic":"bench.t{id}.{number}"' in topics[topics.index("--publish") + 1]
 
 
 def test_patterns_take_the_place_of_topics_where_wildcards_are_asked_for() -> None:
@@ -81,7 +112,7 @@ def test_acks_are_asked_for_where_the_workload_says_so() -> None:
 
 def test_what_a_workload_says_of_its_time_wins() -> None:
     line = arguments(PEERS["direct"].dialect, WORKLOADS["steady-pairs"], TIMES)
-    assert line[line.index("--duration") + 1] == "3"
+    assert line[line.index("--duration") + 1] == "2"
 
 
 def test_a_quick_run_cuts_the_time_of_a_workload() -> None:

@@ -15,7 +15,7 @@ def test_there_are_a_hundred_thousand_different_patterns_with_wildcards() -> Non
 
 
 def test_no_topic_is_matched_by_more_than_ten_and_the_router_finds_them_all() -> None:
-    made, router = patterns(), Router[Holder](max_topics=10)
+    made, router = patterns(), Router(max_topics=10)
     for pattern in made:
         router.add(pattern, Holder())
     for topic in (topics()[0], topics()[-1]):
