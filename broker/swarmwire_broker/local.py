@@ -26,6 +26,7 @@ from .core.identity import Author
 from .core.permissions import EVERYTHING
 from .core.ports import Peer, Verified
 from .core.session import SessionState
+from .core.text import exact
 from .engines.base import Outcome
 
 __all__ = ["LocalClient", "LocalEvent", "LocalSubscription"]
@@ -82,13 +83,21 @@ class LocalClient:
         Raises:
             SwarmwireError: why it was refused.
         """
+        topic = exact(topic)
         author = Author()
         author.permit(EVERYTHING)
         author.scope = "local"
         if sender is not None:
             author.become(Verified(subject=sender, permissions=EVERYTHING))
         raw = encode_data(data)
-        message = Publish(topic=topic, data=raw, key=key, headers=headers, ephemeral=ephemeral, clear=clear)
+        message = Publish(
+            topic=topic,
+            data=raw,
+            key=None if key is None else exact(key),
+            headers=headers,
+            ephemeral=ephemeral,
+            clear=clear,
+        )
         publishing = self._hub.publishing
         if publishing.hooks.concern(topic):
             await publishing.ask_hooks(message, author)
@@ -129,7 +138,7 @@ class LocalClient:
         """
         start = _start_at(from_) if isinstance(from_, dict) else from_
         how: str | Conflate = Conflate(conflate_ms=conflate_ms) if conflate_ms is not None else mode
-        wanted = Wanted(pattern=pattern, sub="local", from_=start, mode=how, queue_size=queue_size)
+        wanted = Wanted(pattern=exact(pattern), sub="local", from_=start, mode=how, queue_size=queue_size)
         return LocalSubscription(self._hub, wanted, gaps)
 
 

@@ -1,4 +1,4 @@
-"""From the bytes of a WebSocket to messages.
+"""Between the bytes of a WebSocket and messages.
 
 What makes up nearly all traffic, a whole unfragmented text from the broker, is cut out of the bytes here. Every other
 frame goes through the protocol core of the `websockets` library, which answers pings and closes by itself.
@@ -6,13 +6,20 @@ frame goes through the protocol core of the `websockets` library, which answers 
 
 from __future__ import annotations
 
+import os
+from struct import Struct
 from typing import Final, NamedTuple
 
 from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
 
-__all__ = ["FrameReader"]
+try:
+    from websockets.speedups import apply_mask
+except ImportError:  # built without a compiler
+    from websockets.utils import apply_mask
+
+__all__ = ["FrameReader", "masked_texts"]
 
 _WHOLE_TEXT: Final = 0x81
 
@@ -88,6 +95,28 @@ class FrameReader:
         if frame.fin:
             messages.append(b"".join(self._fragments))
             self._fragments = None
+
+
+_SHORT: Final = [bytes((_WHOLE_TEXT, 0x80 | size)) for size in range(126)]
+_medium: Final = Struct("!BBH").pack
+_long: Final = Struct("!BBQ").pack
+
+
+def masked_texts(payloads: list[bytes]) -> bytes:
+    """Each payload as a WebSocket text frame of a client, in one piece; every frame has a mask of its own."""
+    masks = os.urandom(4 * len(payloads))
+    pieces: list[bytes] = []
+    at = 0
+    for payload in payloads:
+        size = len(payload)
+        mask = masks[at : at + 4]
+        at += 4
+        if size < 126:
+            head = _SHORT[size]
+        else:
+            head = _medium(_WHOLE_TEXT, 0xFE, size) if size < 65_536 else _long(_WHOLE_TEXT, 0xFF, size)
+        pieces += (head, mask, apply_mask(payload, mask))
+    return b"".join(pieces)
 
 
 def _head(data: bytes, position: int) -> _Head | None:

@@ -43,7 +43,6 @@ class PendingPublish:
     def __init__(
         self,
         payload: bytes,
-        *,
         id: int | None = None,
         key: str | None = None,
         answer: asyncio.Future[Published] | None = None,
@@ -98,6 +97,8 @@ class Outgoing:
         self._outlet: Outlet | None = None
         self._usable: float | None = None
         self._turn = asyncio.Lock()
+        self._queued = 0
+        """Callers that wait for their turn; nobody is taken past them."""
         self._changed: asyncio.Future[None] | None = None
 
     @property
@@ -117,10 +118,31 @@ class Outgoing:
         Raises:
             QueueFull: while there is no connection and the queue has no room. Nothing was taken then.
         """
-        async with self._turn:
-            while self._outlet is not None and self._count >= IN_FLIGHT:
-                await self._change()
-            self.add_now(publish)
+        if self.add_at_once(publish):
+            return
+        self._queued += 1
+        try:
+            async with self._turn:
+                while self._outlet is not None and self._count >= IN_FLIGHT:
+                    await self._change()
+                self.add_now(publish)
+        finally:
+            self._queued -= 1
+
+    def add_at_once(self, publish: PendingPublish) -> bool:
+        """Take a publish and write it, if nothing is before it and the connection takes it; False if it was not taken.
+
+        Raises:
+            SwarmwireError: MESSAGE_TOO_LARGE. Nothing was taken then.
+        """
+        outlet = self._outlet
+        if outlet is None or self._queued or self._again or self._waiting:
+            return False
+        if len(self._unanswered) >= IN_FLIGHT or not outlet.writable:
+            return False
+        _check_size(publish, outlet.max_message_bytes)
+        self._write(publish, outlet)
+        return True
 
     def add_now(self, publish: PendingPublish) -> None:
         """Take a publish at once, and write it if the connection takes it.

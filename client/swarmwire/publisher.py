@@ -7,8 +7,6 @@ import itertools
 import secrets
 from collections.abc import Iterator
 
-import msgspec
-
 from swarmwire_protocol.codec import encode
 from swarmwire_protocol.messages import Publish
 from swarmwire_protocol.topics import check_topic
@@ -24,24 +22,28 @@ class Publisher:
     """Puts publishes into the queue. Its keys are unique over all clients everywhere."""
 
     def __init__(self, outgoing: Outgoing, ids: Iterator[int]) -> None:
+        self._loop = asyncio.get_running_loop()
         self._outgoing = outgoing
         self._ids = ids
         self._prefix = secrets.token_hex(8)
         self._numbers = itertools.count(1)
 
     async def acknowledged(self, message: Publish, timeout: float | None) -> Published:
-        """Publish, and wait for the broker's answer; see `Client.publish`."""
+        """Publish, and wait for the broker's answer; see `Client.publish`. The message gets its key and its id."""
         check_topic(message.topic)
         if message.key is None and not message.ephemeral:
             # An ephemeral event has no place in the log that a repeat could be known by.
-            message = msgspec.structs.replace(message, key=f"{self._prefix}:{next(self._numbers)}")
-        number = next(self._ids)
-        message = msgspec.structs.replace(message, id=number)
+            message.key = f"{self._prefix}:{next(self._numbers)}"
+        message.id = number = next(self._ids)
         if timeout is not None and timeout <= 0:
             raise timed_out("publish", timeout)
-        answer: asyncio.Future[Published] = asyncio.get_running_loop().create_future()
-        pending = PendingPublish(encode(message), id=number, key=message.key, answer=answer)
+        answer: asyncio.Future[Published] = self._loop.create_future()
+        pending = PendingPublish(encode(message), number, message.key, answer)
         try:
+            if timeout is None:
+                if not self._outgoing.add_at_once(pending):
+                    await self._outgoing.add(pending)
+                return await answer
             async with asyncio.timeout(timeout):
                 await self._outgoing.add(pending)
                 return await answer

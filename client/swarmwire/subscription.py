@@ -157,10 +157,11 @@ class Subscription(Generic[T_co]):
         while True:
             if self._inbox.idle and not await self._more():
                 raise StopAsyncIteration
-            dropped, item = self._inbox.lost, self._inbox.take()
-            self._feeds.wake(feed)
-            if dropped is not None:
+            if (dropped := self._inbox.lost) is not None:
+                # Before anything is taken: a callback that commits must not commit what nobody was shown.
                 self._emitter.emit("gap", dropped, dropped.pattern)
+            item = self._inbox.take()
+            self._feeds.wake(feed)
             found = self._event(item) if isinstance(item, tuple) else self._mark(item)
             if found is not None:
                 return cast(T_co, found)

@@ -19,7 +19,7 @@ from websockets.uri import parse_uri
 
 from .connection import Closed
 from .errors import ErrorCode, SwarmwireError
-from .frames import FrameReader
+from .frames import FrameReader, masked_texts
 
 __all__ = ["CLOSE_TIMEOUT", "MAX_RECEIVED_BYTES", "WebSocketConnection"]
 
@@ -31,6 +31,7 @@ MAX_RECEIVED_BYTES: Final = 64 * 1024 * 1024
 
 _SUBPROTOCOL: Final = Subprotocol("swarmwire.v1")
 _HIGH_WATER: Final = 1024 * 1024  # bytes of messages read and not yet taken, and of what waits to be flushed
+_FLUSH_BYTES: Final = 8 * 1024  # that are written before the turn of the loop is over
 _MAX_HEAD: Final = 64 * 1024
 _ABNORMAL: Final = 1006
 
@@ -59,7 +60,9 @@ class WebSocketConnection(asyncio.Protocol):
         self._held = 0
         self._reader: asyncio.Future[None] | None = None
         # what goes
+        self._texts: list[bytes] = []
         self._unflushed = 0
+        self._flush_at = _FLUSH_BYTES
         self._flushing = False
         self._paused = False
         # the end
@@ -90,12 +93,16 @@ class WebSocketConnection(asyncio.Protocol):
     def send(self, payload: bytes) -> None:
         if self._closed is not None or self._core.state is not OPEN:
             return
-        self._core.send_text(payload)
+        self._texts.append(payload)
         self._unflushed += len(payload)
         if not self._flushing:
-            # Everything that is sent in this turn of the loop leaves in one write.
+            # What is sent in this turn of the loop leaves in one write, but for large amounts.
             self._flushing = True
             self._loop.call_soon(self._flush)
+        elif self._unflushed >= self._flush_at and not self._paused:
+            # The broker may begin with these while the rest of the turn goes on.
+            self._flush_at += _FLUSH_BYTES
+            self._write_out()
 
     async def receive(self) -> list[bytes]:
         while not self._messages:
@@ -213,12 +220,19 @@ class WebSocketConnection(asyncio.Protocol):
     def _flush(self) -> None:
         self._flushing = False
         self._unflushed = 0
-        data = b"".join(self._core.data_to_send())
+        self._flush_at = _FLUSH_BYTES
+        self._write_out()
+        if not self._paused:
+            self.on_writable()
+
+    def _write_out(self) -> None:
+        data = masked_texts(self._texts) if self._texts else b""
+        self._texts.clear()
+        # The core's own frames come last: nothing follows a close.
+        data += b"".join(self._core.data_to_send())
         if data and not self._transport.is_closing():
             self._transport.write(data)
             self.spoke = self._loop.time()
-        if not self._paused:
-            self.on_writable()
 
 
 def _refusal(error: Exception) -> SwarmwireError:

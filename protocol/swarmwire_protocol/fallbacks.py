@@ -13,11 +13,12 @@ __all__ = ["encode_event", "is_text", "join_frames", "scan_publish", "unmask"]
 _KEY_BYTES: Final = 4
 
 
-def scan_publish(raw: bytes) -> tuple[str, bytes, int | str | None] | None:
-    """Topic, data and id of a common publish; None for all that must be read in the ordinary way.
+def scan_publish(raw: bytes) -> tuple[str, bytes, int | str | None, str | None] | None:
+    """Topic, data, id and key of a common publish; None for all that must be read in the ordinary way.
 
     `raw` is valid UTF-8. What is given is what `decode_from_client` and `check_data` make of the message; None says
-    nothing of it. This one is never sure: only in C is looking first worth its time.
+    nothing of it. A key is never empty; how long it may be is for the caller to check. This one is never sure: only
+    in C is looking first worth its time.
     """
     return None
 

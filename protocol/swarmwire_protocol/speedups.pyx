@@ -43,6 +43,7 @@ cdef enum Member:
     TOPIC = 2
     DATA = 4
     ID = 8
+    KEY = 16
 
 cdef byte[256] _plain  # 1 for what stands for itself in a string
 cdef byte[256] _escape  # 1 for what may follow a backslash, but for the u
@@ -197,6 +198,7 @@ cdef struct Scanned:
     Place topic, topic_end
     Place data, data_end
     Place id, id_end  # of a string, without quotes
+    Place key, key_end
     int64_t number  # the id, where `id` is NULL
 
 
@@ -212,6 +214,8 @@ cdef inline Member member_at(Place p, Place end) noexcept nogil:
         return DATA
     if memcmp(p, b'"id"', 4) == 0:
         return ID
+    if memcmp(p, b'"key"', 5) == 0:
+        return KEY
     return <Member>0
 
 
@@ -240,6 +244,11 @@ cdef Place id_end(Place p, Place end, Scanned *found) noexcept nogil:
     return p
 
 
+cdef inline int name_size(Member member) noexcept nogil:
+    """Bytes of a member's name with its quotes."""
+    return 4 if member == ID else 5 if member == KEY else 7 if member == TOPIC else 6
+
+
 cdef inline Place member_end(Member member, Place p, Place end, Scanned *found) noexcept nogil:
     """Behind the value at `p`, which is this member's."""
     cdef Place start = p
@@ -253,6 +262,12 @@ cdef inline Place member_end(Member member, Place p, Place end, Scanned *found) 
     if member == DATA:
         p = value_end(p, end)
         found.data, found.data_end = start, p
+        return p
+    if member == KEY:
+        p = plain_string_end(p, end)
+        if p == NULL or p == start + 2:
+            return NULL
+        found.key, found.key_end = start + 1, p - 1
         return p
     return id_end(p, end, found)
 
@@ -270,7 +285,7 @@ cdef int scan(Place p, Place end, Scanned *found) noexcept nogil:
         if not member or seen & member:
             return 0
         seen |= member
-        p = colon_end(p + (4 if member == ID else 7 if member == TOPIC else 6))
+        p = colon_end(p + name_size(member))
         if p != NULL:
             p = member_end(member, p, end, found)
         if p == NULL:
@@ -278,13 +293,13 @@ cdef int scan(Place p, Place end, Scanned *found) noexcept nogil:
         p = skip_space(p)
         if p[0] != c',':
             break
-    if p[0] != c'}' or skip_space(p + 1) != end or (seen | ID) != TYPE | TOPIC | DATA | ID:
+    if p[0] != c'}' or skip_space(p + 1) != end or (seen | ID | KEY) != TYPE | TOPIC | DATA | ID | KEY:
         return 0
     return seen
 
 
 def scan_publish(bytes raw not None):
-    """Topic, data and id of a common publish; None for all that must be read in the ordinary way."""
+    """Topic, data, id and key of a common publish; None for all that must be read in the ordinary way."""
     cdef Scanned found
     cdef Place start = <Place>PyBytes_AS_STRING(raw)
     memset(&found, 0, sizeof(found))
@@ -294,11 +309,14 @@ def scan_publish(bytes raw not None):
     data = PyBytes_FromStringAndSize(<const char *>found.data, found.data_end - found.data)
     try:
         topic = (<const char *>found.topic)[: found.topic_end - found.topic].decode("utf-8")
+        key = None
+        if seen & KEY:
+            key = (<const char *>found.key)[: found.key_end - found.key].decode("utf-8")
         if not seen & ID:
-            return topic, data, None
+            return topic, data, None, key
         if found.id == NULL:
-            return topic, data, found.number
-        return topic, data, (<const char *>found.id)[: found.id_end - found.id].decode("utf-8")
+            return topic, data, found.number, key
+        return topic, data, (<const char *>found.id)[: found.id_end - found.id].decode("utf-8"), key
     except UnicodeDecodeError:
         return None
 

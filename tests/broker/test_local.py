@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from enum import StrEnum
 from typing import Any
 
 import pytest
@@ -322,3 +323,16 @@ async def test_a_loop_is_never_closed_for_its_silence(broker: Broker) -> None:
         assert [number for number, _ in await data(busy, 100)] == list(range(100))
         await broker.publish("quiet", "still here")
         assert await data(quiet, 1) == ["still here"]
+
+
+class _Topics(StrEnum):
+    STATUS = "agent.a1.status"
+    ALL = "agent.#"
+    WHO = "someone"
+
+
+async def test_members_of_an_enumeration_are_text_like_any_other(broker: Broker) -> None:
+    events = broker.subscribe(_Topics.ALL)
+    await broker.publish(_Topics.STATUS, 1, sender=_Topics.WHO, key=_Topics.WHO)
+    (event,) = await some(events, 1)
+    assert (event.topic, event.sender) == ("agent.a1.status", "someone")

@@ -280,3 +280,26 @@ async def test_a_message_that_is_too_large_for_the_next_broker_fails_alone() -> 
     outgoing.connected(outlet, None)
     assert outlet.sent == [b"1"]
     assert outcome(large) is ErrorCode.MESSAGE_TOO_LARGE
+
+
+async def test_nobody_is_taken_at_once_past_those_who_wait_for_their_turn() -> None:
+    outgoing, outlet = Outgoing(None), Outlet()
+    outgoing.connected(outlet, None)
+    for number in range(IN_FLIGHT):
+        assert outgoing.add_at_once(publish(number))
+    waiting = asyncio.ensure_future(outgoing.add(publish(IN_FLIGHT)))
+    await asyncio.sleep(0)
+    outgoing.succeeded(0, Published(1))  # there is room now, but it is spoken for
+    assert not outgoing.add_at_once(publish(IN_FLIGHT + 1))
+    await waiting
+    outgoing.succeeded(1, Published(2))
+    assert outgoing.add_at_once(publish(IN_FLIGHT + 1))
+    assert outlet.sent[-2:] == [b"%d" % IN_FLIGHT, b"%d" % (IN_FLIGHT + 1)]
+
+
+async def test_nothing_is_taken_at_once_without_a_connection_that_takes_it() -> None:
+    outgoing = Outgoing(10)
+    assert not outgoing.add_at_once(publish(0))
+    outgoing.connected(Outlet(room=0), None)
+    assert not outgoing.add_at_once(publish(0))
+    assert outgoing.empty

@@ -19,6 +19,7 @@ from .records import (
     Seen,
     Settled,
     Setup,
+    Stopped,
     Subscribed,
     Subscribing,
     Unsubscribed,
@@ -82,6 +83,7 @@ class Case:
     Attributes:
         grants, losses, connects: by client, in the order of their moments.
         orphans: deliveries to subscriptions that nobody asked for.
+        stops: when the broker could not run, in the order of their beginnings.
     """
 
     def __init__(self, records: Iterable[Record]) -> None:
@@ -89,6 +91,7 @@ class Case:
         self.truth = Truth(self.records)
         self.setup = next((each for each in self.records if isinstance(each, Setup)), Setup(at=0, engine="memory"))
         self.settled = next((each.at for each in self.records if isinstance(each, Settled)), math.inf)
+        self.stops = sorted((each for each in self.records if isinstance(each, Stopped)), key=lambda each: each.since)
         self.grants: dict[str, list[Granted]] = {}
         self.losses: dict[str, list[float]] = {}
         self.connects: dict[str, list[Connected]] = {}
@@ -136,6 +139,15 @@ class Case:
     def epoch_at(self, client: str, at: float) -> str | None:
         """The log that a client was last welcomed to before a moment."""
         return next((each.epoch for each in reversed(self.connects.get(client, [])) if each.at <= at), None)
+
+    def run_for(self, at: float, seconds: float) -> float:
+        """The moment at which the broker has run for so long since another; the time it was stopped does not count."""
+        end = at + seconds
+        for stop in self.stops:
+            if stop.since <= end and stop.at > at:
+                end += stop.at - max(stop.since, at)
+                at = stop.at
+        return end
 
     def kept_after(self, epoch: str, at: float = math.inf) -> int:
         """All places after this one were in the log at that moment: none of them can have been evicted."""

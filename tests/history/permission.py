@@ -12,8 +12,8 @@ from .violations import Kind, Violation
 
 __all__ = ["LEEWAY", "check"]
 
-LEEWAY = 4.0
-"""Seconds after the end of a token within which the broker, which may have been stopped, is to notice it."""
+LEEWAY = 0.5
+"""Seconds that the broker may run on after the end of a token until it notices."""
 
 
 def check(case: Case) -> Iterator[Violation]:
@@ -34,23 +34,24 @@ def _of_story(case: Case, story: Story) -> Iterator[Violation]:
             yield _violation(str(story), event, "which its pattern does not match")
         elif publish is not None and publish.client == story.client and not publish.echo:
             yield _violation(str(story), event, "which its own client published without echo")
-        elif publish is not None and not _allowed(case.grants.get(story.client), event, publish.at):
+        elif publish is not None and not _allowed(case, story.client, event, publish.at):
             yield _violation(str(story), event, "which was published when its client was not permitted to read it")
 
 
-def _allowed(grants: list[Granted] | None, event: Seen, published: float) -> bool:
+def _allowed(case: Case, client: str, event: Seen, published: float) -> bool:
     """Whether some permission covers the topic that was in force between the publish and the delivery."""
+    grants = case.grants.get(client)
     if grants is None:
         return True
     return any(
         any(matches(pattern, event.topic) for pattern in grant.subscribe)
         for grant, following in zip(grants, [*grants[1:], None], strict=True)
-        if grant.at <= event.at and published <= _end(grant, following)
+        if grant.at <= event.at and published <= _end(case, grant, following)
     )
 
 
-def _end(grant: Granted, following: Granted | None) -> float:
-    ends = [until + LEEWAY for until in (grant.until,) if until is not None]
+def _end(case: Case, grant: Granted, following: Granted | None) -> float:
+    ends = [] if grant.until is None else [case.run_for(grant.until, LEEWAY)]
     if following is not None:
         ends.append(following.at)
     return min(ends, default=float("inf"))

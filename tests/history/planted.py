@@ -12,8 +12,7 @@ from msgspec.structs import replace
 from swarmwire_protocol.topics import matches
 
 from .case import Case, Story
-from .permission import LEEWAY
-from .records import Granted, Missed, Record, Refused, Seen, Setup, Stuck
+from .records import Granted, Missed, Record, Refused, Seen, Setup, Stopped, Stuck
 from .violations import Kind
 
 __all__ = ["FAULTS", "Fault", "plant"]
@@ -217,11 +216,22 @@ def without_permission(case: Case) -> Iterator[Change]:
 
 
 def after_the_token_expired(case: Case) -> Iterator[Change]:
+    for grant, at in _sole_grants(case):
+        yield _with(grant, until=at - 1.0)
+
+
+def after_the_token_expired_between_two_stops(case: Case) -> Iterator[Change]:
+    for grant, at in _sole_grants(case):
+        stops = [Stopped(since=at - 4.0, at=at - 1.1), Stopped(since=at - 0.1, at=at + 2.0)]
+        yield {**_with(grant, until=at - 1.0), **_behind(case.setup, *stops)}
+
+
+def _sole_grants(case: Case) -> Iterator[tuple[Granted, float]]:
+    """The permission of a client that was given only one, with the publish of an event that it was given by it."""
     for story, event in _events(case):
         grants = case.grants[story.client]
-        at = case.truth.publishes[event.number].at
-        if grants[0] is grants[-1]:
-            yield _with(grants[0], until=at - LEEWAY - 0.5)
+        if len(grants) == 1:
+            yield grants[0], case.truth.publishes[event.number].at
 
 
 def echoed(case: Case) -> Iterator[Change]:
@@ -400,6 +410,7 @@ FAULTS: dict[Fault, frozenset[Kind]] = {
     without_subscribing: frozenset({Kind.UNPERMITTED}),
     without_permission: frozenset({Kind.UNPERMITTED}),
     after_the_token_expired: frozenset({Kind.UNPERMITTED}),
+    after_the_token_expired_between_two_stops: frozenset({Kind.UNPERMITTED}),
     echoed: frozenset({Kind.UNPERMITTED}),
     stale_snapshot: frozenset({Kind.SNAPSHOT}),
     snapshot_without_a_topic: frozenset({Kind.SNAPSHOT, Kind.MISSING}),

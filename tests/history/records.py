@@ -27,6 +27,7 @@ __all__ = [
     "Settled",
     "Setup",
     "Start",
+    "Stopped",
     "Stuck",
     "Subscribed",
     "Subscribing",
@@ -64,6 +65,12 @@ class Fault(_Record, frozen=True, kw_only=True):
     """Something was broken, or healed, on purpose; for whoever reads the history."""
 
     text: str
+
+
+class Stopped(_Record, frozen=True, kw_only=True):
+    """From `since` to now the broker's process was stopped, or the machine too busy to let it run in time."""
+
+    since: float
 
 
 class Settled(_Record, frozen=True, kw_only=True):
@@ -203,6 +210,7 @@ class Stuck(_Record, frozen=True, kw_only=True):
 Record: TypeAlias = (
     Setup
     | Fault
+    | Stopped
     | Settled
     | Connected
     | Lost

@@ -58,7 +58,7 @@ class Rush:
     def __init__(self, draw: random.Random) -> None:
         self._draw = draw
         self._at = 0.0
-        limits = Limits(heartbeat_ms=DAY_MS, dedupe_ms=10 * DAY_MS, outbox_bytes=400, page_bytes=400, page_scan=5)
+        limits = Limits(heartbeat_ms=DAY_MS, outbox_bytes=400, page_bytes=400, page_scan=5)
         self.world = World(limits)
         assert isinstance(self.world.clock, JumpingClock)
         self.clock = self.world.clock

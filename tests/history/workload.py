@@ -21,7 +21,7 @@ from .faults import FAULTS, Network
 from .history import History
 from .proxy import Proxy
 from .readers import Readers
-from .records import Fault, Granted, Record, Settled, Setup
+from .records import Fault, Granted, Record, Settled, Setup, Stopped
 from .truth import Truth
 from .witness import Witness
 
@@ -31,6 +31,9 @@ SECRET = "a-secret-of-the-workload-with-more-than-32-bytes"
 TOPICS = ("a.x", "a.y", "a.z.x", "b.x", "b.y", "c")
 _OF_THE_PROCESS = ("kill", "pause")
 _OF_THE_NETWORK = tuple(name for name in FAULTS if name not in _OF_THE_PROCESS)
+_TICK = 0.05
+_LATE = 0.1
+"""Seconds by which a tick of this process is late when the machine is too busy to judge the broker by."""
 PATIENCE = 30.0
 """Seconds after which whoever has not received everything is taken never to."""
 
@@ -95,6 +98,8 @@ class _Run:
             )
         )
         self.stack.push_async_callback(self.broker.close)
+        watch = asyncio.get_running_loop().create_task(self._watch())
+        self.stack.callback(watch.cancel)
         await self.broker.start()
         near = await self.stack.enter_async_context(Proxy(self.broker.port, draw=self.draw))
         far = await self.stack.enter_async_context(Proxy(self.broker.port, draw=self.draw, narrow=True))
@@ -163,8 +168,20 @@ class _Run:
         while names and asyncio.get_running_loop().time() < over:
             await asyncio.sleep(self.draw.uniform(0.1, 0.5))
             name = self.draw.choice(names)
-            self.history.add(Fault(at=self.history.now(), text=name))
+            began = self.history.now()
+            self.history.add(Fault(at=began, text=name))
             await FAULTS[name](self.network)
+            if name == "pause":
+                self.history.add(Stopped(at=self.history.now(), since=began))
+
+    async def _watch(self) -> None:
+        """Write down when this process was not let run, and so perhaps the broker's was not."""
+        while True:
+            began = self.history.now()
+            await asyncio.sleep(_TICK)
+            now = self.history.now()
+            if now - began > _TICK + _LATE:
+                self.history.add(Stopped(at=now, since=began))
 
     async def _demote(self, delay: float) -> None:
         """Take permissions from a client on its live connection; what it may not read any more ends."""

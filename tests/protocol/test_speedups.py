@@ -25,7 +25,7 @@ TWINS: list[Any] = [fallbacks, *([import_module("swarmwire_protocol.speedups")] 
 
 both = pytest.mark.parametrize("module", TWINS, ids=lambda module: module.__name__.rpartition(".")[2])
 
-Reading = tuple[str, bytes, int | str | None]
+Reading = tuple[str, bytes, int | str | None, str | None]
 
 
 def test_what_the_rest_of_the_code_gets_is_compiled_where_that_was_possible() -> None:
@@ -43,8 +43,8 @@ def ordinary(raw: bytes) -> Reading | None:
     """How the codec reads a publish; None for every other message, and for what it refuses."""
     with suppress(SwarmwireError):
         match decode_from_client(raw):
-            case Publish(key=None, headers=None, echo=True, ephemeral=False, clear=False) as message:
-                return message.topic, check_data(message.data), message.id
+            case Publish(headers=None, echo=True, ephemeral=False, clear=False) as message:
+                return message.topic, check_data(message.data), message.id, message.key
     return None
 
 
@@ -69,6 +69,10 @@ def left_alone(raw: bytes) -> bool:
 
 def with_data(data: str) -> bytes:
     return f'{{"type":"publish","topic":"a.b","data":{data}}}'.encode()
+
+
+def with_key(written: str) -> bytes:
+    return f'{{"type":"publish","topic":"a.b","key":{written},"data":1}}'.encode()
 
 
 def with_id(written: str) -> bytes:
@@ -121,6 +125,8 @@ def common_publishes(draw: st.DrawFn, values: st.SearchStrategy[str] = VALUES) -
     members = {"type": '"publish"', "topic": f'"{draw(PLAIN)}"', "data": draw(values)}
     if draw(st.booleans()):
         members["id"] = draw(IDS)
+    if draw(st.booleans()):
+        members["key"] = f'"{draw(PLAIN.filter(bool))}"'
     tokens = ["{"]
     for position, name in enumerate(draw(st.permutations(list(members)))):
         tokens += [","] if position else []
@@ -169,6 +175,7 @@ EXAMPLES = [
     b' { "id" : "r-1" , "data" : [ [ ] , { } , null , "\\"\\\\\\n" ] , "topic" : "a" , "type" : "publish" } \t',
     '{"topic":"ünïcode.漢字","data":"😀 é and more, well over eight bytes","type":"publish","id":"é"}'.encode(),
     b'{"type":"publish","topic":"t","data":{"a":{"b":[[[1],2],3]},"c":false},"id":"b"}',
+    b'{"type":"publish","topic":"t","data":1,"id":7,"key":"0f3a:17"}',
 ]
 PIECES = [
     *[bytes((code,)) for code in b'"\\{}[]:,0123456789+-.eEtfnu \t\r\n/b\0\x1f\x7f'],
@@ -278,6 +285,7 @@ def test_a_string_with_a_character_that_must_be_escaped_is_left_to_the_codec(cod
         assert left_alone(with_data(f'{{"{text}":1}}'))
         assert left_alone(f'{{"type":"publish","topic":"{text}","data":1}}'.encode())
         assert left_alone(with_id(f'"{text}"'))
+        assert left_alone(with_key(f'"{text}"'))
 
 
 @pytest.mark.parametrize("escape", ["\\u0041", "\\ud800", "\\x", "\\0", "\\"])
@@ -292,6 +300,19 @@ def test_an_escape_that_is_not_simple_is_left_to_the_codec(escape: str) -> None:
 def test_an_escape_in_a_topic_or_an_id_is_left_to_the_codec(written: str) -> None:
     assert left_alone(f'{{"type":"publish","topic":"{written}","data":1}}'.encode())
     assert left_alone(with_id(f'"{written}"'))
+    assert left_alone(with_key(f'"{written}"'))
+
+
+@pytest.mark.parametrize("written", ['"k"', '"0f3a:17"', '"b:1"', '"é漢😀"', f'"{"k" * 5000}"'])
+def test_a_key_of_plain_characters_is_recognised(written: str) -> None:
+    assert recognised(with_key(written))
+
+
+@pytest.mark.parametrize(
+    "written", ["", '""', '"', '"k', "k", "7", "null", "true", "[]", "{}", '"k" "l"', '"k","key":"k"']
+)
+def test_any_other_key_is_left_to_the_codec(written: str) -> None:
+    assert left_alone(with_key(written))
 
 
 @pytest.mark.parametrize(
@@ -348,7 +369,8 @@ def test_brackets_that_do_not_match_are_left_to_the_codec(closers: str) -> None:
         b'{"type":"publish","topic":"t","data":[1,\n2]}',
         b'{"type":"publish","topic":"t","data":1,"data":1}',
         b'{"type":"publish","type":"publish","topic":"t","data":1}',
-        b'{"type":"publish","topic":"t","data":1,"key":"k"}',
+        b'{"type":"publish","topic":"t","data":1,"keys":"k"}',
+        b'{"type":"publish","topic":"t","data":1,"key"}',
         b'{"type":"publish","topic":"t","data":1,"from":null}',
         b'{"type":"publish","topic":"t","data":1,"unknown":1}',
         b'{"type":"publisher","topic":"t","data":1}',

@@ -8,7 +8,6 @@ from .turn cimport Run, new_run
 
 
 cdef double _SPARSE
-cdef Py_ssize_t _FEW
 
 
 cdef class Delivery:
@@ -22,7 +21,6 @@ cdef class Delivery:
     cdef public set outboxes
     cdef public set dropping
     cdef public bint crowded
-    cdef dict _held
     cdef list _runs
     cdef list _dirty
     cdef list _draining
@@ -43,8 +41,6 @@ cdef class Delivery:
     cpdef schedule(self)
     cpdef begin_read(self)
     cpdef end_read(self, bint large)
-    @cython.locals(receivers=tuple, outbox=Outbox, run=Run)
-    cdef bint _is_sparse(self, double now)
     cpdef end_turn(self)
     @cython.locals(runs=list, run=Run, outbox=Outbox)
     cpdef flush(self)

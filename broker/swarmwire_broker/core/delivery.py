@@ -30,9 +30,6 @@ _SPARSE: Final = 0.0002
 _SELDOM: Final = 1 << 40
 """Bytes between two looks at what sockets hold, where there is no limit to it."""
 
-_FEW: Final = 4
-"""Receivers whose own last turn is looked at."""
-
 
 class Delivery:
     """What every outbox and every subscription of a broker share: engine, router, limits, counters, clock, turn."""
@@ -125,35 +122,24 @@ class Delivery:
         self._read_at = self._time()
 
     def end_read(self, large: bool) -> None:
-        """At once where nothing is to be gathered, or where much was read; else with what other sockets bring."""
+        """At once where little is going on, or where much was read; else with what other sockets bring this turn."""
         self._is_reading = False
         if self._is_wanted:
             self._is_wanted = False
-            if large or (not self._scheduled and self._is_sparse(self._read_at)):
+            if large or (not self._scheduled and self._read_at - self._turn_ended > _SPARSE):
                 self.flush()
             else:
                 self.schedule()
 
-    def _is_sparse(self, now: float) -> bool:
-        """Whether no turn was lately, or none that wrote to those few for whom this one is."""
-        if now - self._turn_ended > _SPARSE:
-            return True
-        if len(self._runs) != 1 or self._dirty:
-            return False
-        run = self._runs[0]
-        receivers = run.receivers
-        if len(receivers) > _FEW:
-            return False
-        for outbox in receivers:  # noqa: SIM110  compiled, a generator would be a frame of its own
-            if now - outbox.written_at < _SPARSE:
-                return False
-        return True
-
     # ---- what goes out
 
     def end_turn(self) -> None:
-        """End the turn early if events wait in it, for what must come after them."""
-        if self._runs:
+        """End the turn early if events wait in it, for what must come after them.
+
+        Ending it may let a client be read again whose answers had filled its lane, and what that one publishes is of
+        the next turn: that is ended too.
+        """
+        while self._runs:
             self.flush()
 
     def flush(self) -> None:
@@ -209,7 +195,6 @@ class Delivery:
     def _give(self, outbox: Outbox, run: Run) -> None:
         """Let an outbox write this run with whatever else it has, in the turn that is just ending."""
         outbox.runs.append(run)
-        outbox.written_at = self._turn_began
         self.unaudited += run.size
         if not outbox.dirty:
             outbox.dirty = True
@@ -218,6 +203,7 @@ class Delivery:
     def _spread_alone(self, run: Run) -> None:
         """Spread the only run of a turn: whoever has nothing else to be told is written to at once."""
         hidden_from, last = run.hidden_from, run.last
+        framer, block = None, b""
         written = 0
         for outbox in run.receivers:
             if not outbox.live or (hidden_from is not None and outbox.instance == hidden_from):
@@ -227,9 +213,11 @@ class Delivery:
                 continue
             if last:
                 outbox.told = last
-            outbox.written_at = self._turn_began
             sink = outbox.sink
-            sink.write(run.block(sink.framer))
+            if sink.framer is not framer:
+                framer = sink.framer
+                block = run.block(framer)
+            sink.write(block)
             written += 1
         self.stats.deliveries += written * len(run.payloads)
         self.stats.delivery_bytes += written * run.size

@@ -8,6 +8,7 @@ from swarmwire_protocol.messages import Identity, Permissions
 from .permissions import EVERYTHING, NOTHING, Grants
 from .ports import Verified
 from .rates import SessionRates
+from .text import exact
 
 __all__ = ["ANONYMOUS", "Author"]
 
@@ -43,9 +44,8 @@ class Author:
 
     def become(self, verified: Verified) -> None:
         """Be who a login proved. Renewing it keeps the subject."""
-        self.sender = verified.subject
-        self.origin = event_origin(verified.subject)
-        self.scope = verified.subject
+        self.sender = self.scope = exact(verified.subject)
+        self.origin = event_origin(self.sender)
         self.permit(verified.permissions)
         self.expires_at = verified.expires_at
         self.token_id = verified.token_id

@@ -24,7 +24,7 @@ cdef class Outbox:
     cdef public object on_behind
     cdef object _matcher
     cdef public long long last_joined
-    cdef public double written_at
 
+    cpdef send(self, object message)
     cpdef flush(self)
     cdef list _take_runs(self)

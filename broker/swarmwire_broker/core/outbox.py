@@ -39,7 +39,6 @@ class Outbox:
         position: while behind, everything up to here was written.
         told: the last place in the log that the client knows it has reached.
         last_joined: the place at which the last of the subscriptions that share the position joined.
-        written_at: when the last turn began that wrote to this client alone or with others alike.
         blocked: the socket holds more than its limit.
         on_full, on_drained: the control lane is full of answers, and has room again.
         on_behind: the client has just fallen behind.
@@ -71,7 +70,6 @@ class Outbox:
         "sink",
         "told",
         "waiting",
-        "written_at",
     )
 
     shared = True
@@ -102,7 +100,6 @@ class Outbox:
         self.on_behind: Callable[[], None] = _nothing
         self._matcher: Matcher | None = None
         self.last_joined = 0
-        self.written_at = 0.0
         delivery.outboxes.add(self)
 
     @property
@@ -126,7 +123,22 @@ class Outbox:
         self.control_size += len(payload)
         self.delivery.touch(self)
         limits = self.delivery.limits
-        if not self.full and (self.control_size > limits.control_bytes or len(self.control) > limits.control_messages):
+        if self.control_size > limits.control_bytes or len(self.control) > limits.control_messages:
+            self._fill()
+
+    def send_behind(self, message: BrokerMessage) -> None:
+        """Answer what begins under a name: nothing that is said of the name's last bearer may come after it."""
+        if self.notices:
+            self.flush()
+        if self.notices:
+            # The socket is full. The answer waits behind them, and nothing more is read before it is written.
+            self.notice(encode(message))
+            self._fill()
+        else:
+            self.send(message)
+
+    def _fill(self) -> None:
+        if not self.full:
             self.full = True
             self.on_full()
 

@@ -24,9 +24,10 @@ cdef class Publishing:
 
     @cython.locals(topic=Topic)
     cpdef publish(self, object message, Author author, object done)
-    @cython.locals(topic=Topic)
-    cpdef publish_plain(self, str name, bytes data, Author author, object done)
+    @cython.locals(topic=Topic, scoped=tuple)
+    cpdef publish_plain(self, str name, bytes data, Author author, object done, str key=*)
     cdef _count(self, Topic topic, bytes data, Author author)
     @cython.locals(topic=Topic)
     cdef Topic _admit(self, str name, Author author)
     cdef Topic _learn(self, str name)
+    cdef _check_key(self, str key)

@@ -72,12 +72,23 @@ class Publishing:
             self._append(new_draft(topic.name, topic.head, origin, data, key, hidden_from, message.clear, done))
         self._count(topic, data, author)
 
-    def publish_plain(self, name: str, data: bytes, author: Author, done: Callable[[Outcome], None] | None) -> None:
-        """The same for a publish that has nothing but its topic and data; the data is checked already."""
+    def publish_plain(
+        self,
+        name: str,
+        data: bytes,
+        author: Author,
+        done: Callable[[Outcome], None] | None,
+        key: str | None = None,
+    ) -> None:
+        """The same for a publish that has nothing but these; the data is checked already, and a key is not empty."""
         topic = self._admit(name, author)
+        scoped = None
+        if key is not None:
+            self._check_key(key)
+            scoped = (author.scope, key)
         if author.rates is not None and author.rates.by_topic:
             self._check_rate(author, topic.name)
-        self._append(new_draft(topic.name, topic.head, author.origin, data, None, None, False, done))
+        self._append(new_draft(topic.name, topic.head, author.origin, data, scoped, None, False, done))
         self._count(topic, data, author)
 
     def _count(self, topic: Topic, data: bytes, author: Author) -> None:
@@ -137,13 +148,18 @@ class Publishing:
         if message.key is not None:
             if not message.key:
                 raise _invalid("Expected a key of at least one byte.", "key")
-            if len(message.key.encode()) > limits.max_key_bytes:
-                raise _invalid(f"A key has at most {limits.max_key_bytes} bytes.", "key")
+            self._check_key(message.key)
         if message.headers:
             if len(message.headers) > limits.max_headers:
                 raise _invalid(f"A publish has at most {limits.max_headers} headers.", "headers")
             if sum(len(k.encode()) + len(v.encode()) for k, v in message.headers.items()) > limits.max_headers_bytes:
                 raise _invalid(f"Headers have at most {limits.max_headers_bytes} bytes together.", "headers")
+
+    def _check_key(self, key: str) -> None:
+        most = self._delivery.limits.max_key_bytes
+        # A character has at most four bytes, so short keys need not be encoded.
+        if len(key) > most // 4 and len(key.encode()) > most:
+            raise _invalid(f"A key has at most {most} bytes.", "key")
 
     def _check_rate(self, author: Author, topic: str) -> None:
         assert author.rates is not None

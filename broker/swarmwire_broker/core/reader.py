@@ -20,7 +20,8 @@ __all__ = ["ConflatingReader", "Cost", "LagReader", "Reader", "ReplayReader"]
 log = logging.getLogger("swarmwire.broker.reader")
 
 _FETCH_RETRY: Final = 1.0
-"""Seconds after which a page that could not be fetched is asked for again."""
+"""Seconds after which a page that could not be fetched is asked for again; twice as many each further time."""
+_FETCH_RETRY_MOST: Final = 30.0
 
 
 class Cost(NamedTuple):
@@ -50,6 +51,7 @@ class Reader:
         self.position = position
         self.stopped = False
         self._fetched: _Fetched | None = None
+        self._retry = 0.0  # seconds waited for the last time; 0 while the log can be read
 
     def step(self, limit: PageLimit) -> Cost:
         """Write one page. At the head of the log the reader is done."""
@@ -71,13 +73,22 @@ class Reader:
         matcher = self._matcher()
         try:
             page = await self.engine.fetch(matcher, self.position, limit)
-        except Exception:
-            log.exception("the log could not be read; trying again", extra={"position": self.position})
-            self.outbox.delivery.clock.call_later(_FETCH_RETRY, lambda: self.outbox.delivery.catchup.add(self))
+        except Exception as error:
+            self._retry_later(error)
             return
+        self._retry = 0.0
         # It is written in the reader's next turn, when there is room and nothing else is on its way.
         self._fetched = _Fetched(page, matcher)
         self.outbox.delivery.catchup.add(self)
+
+    def _retry_later(self, error: Exception) -> None:
+        """Ask again, each time later, and say so each time; where it fails only the first time."""
+        if not self._retry:
+            log.error("the log could not be read; trying again", exc_info=error, extra={"position": self.position})
+        else:
+            log.error("the log can still not be read: %s", error, extra={"position": self.position})
+        self._retry = min(2 * self._retry, _FETCH_RETRY_MOST) if self._retry else _FETCH_RETRY
+        self.outbox.delivery.clock.call_later(self._retry, lambda: self.outbox.delivery.catchup.add(self))
 
     def _write(self, page: Page) -> Cost:
         evicted = self.engine.evicted(self._matcher())

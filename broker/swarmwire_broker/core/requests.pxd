@@ -5,4 +5,9 @@ from .session cimport Session
 
 
 @cython.locals(publishing=Publishing)
-cpdef publish_plain(Session session, str topic, bytes data, object request_id)
+cpdef publish_plain(Session session, str topic, bytes data, object request_id, str key=*)
+cdef _check_unused(Session session, object request_id)
+cdef _slow_down(Session session)
+cdef _outstanding(Session session, object request_id)
+cdef _forget(Session session, object request_id)
+cpdef _published(Session session, object request_id, object outcome)

@@ -93,22 +93,25 @@ def publish(session: Session, message: Publish) -> None:
         _append(session, message)
 
 
-def publish_plain(session: Session, topic: str, data: bytes, request_id: RequestId | None) -> None:
-    """The same for a publish without anything else, whose data is checked already.
+def publish_plain(
+    session: Session, topic: str, data: bytes, request_id: RequestId | None, key: str | None = None
+) -> None:
+    """The same for a publish without anything else, whose data is checked already; a key is not empty.
 
     Raises:
         SwarmwireError: what is wrong with it.
     """
     publishing = session.publishing
     if publishing.hooks and publishing.hooks.concern(topic):
-        publish(session, Publish(topic=topic, data=Raw(data), id=request_id))
-    elif request_id is None and not publishing.defers:
+        publish(session, Publish(topic=topic, data=Raw(data), id=request_id, key=key))
+    elif request_id is None and key is None and not publishing.defers:
         publishing.publish_plain(topic, data, session.author, None)
     else:
-        _check_unused(session, request_id)
+        if session.pending:
+            _check_unused(session, request_id)
         done = _outstanding(session, request_id)
         try:
-            publishing.publish_plain(topic, data, session.author, done)
+            publishing.publish_plain(topic, data, session.author, done, key)
         except SwarmwireError:
             _forget(session, request_id)
             raise
@@ -184,6 +187,7 @@ def _subscribe(session: Session, message: Subscribe) -> None:
     if any(table.is_elsewhere(wanted) for wanted, _ in accepted):
         session.work(_begin_found(session, message.id, results, accepted), message.id)
     else:
+        session.hub.delivery.end_turn()  # what came before these subscriptions is not for them
         starts = [table.start_of(wanted, result.sub) for wanted, result in accepted]
         _begin(session, message.id, results, accepted, starts)
 
@@ -197,6 +201,7 @@ async def _begin_found(
         for wanted, result in accepted
     ]
     if session.is_welcome:
+        session.hub.delivery.end_turn()
         # `now` is this moment, when all are found.
         starts = [
             start or table.start_of(wanted, result.sub) for start, (wanted, result) in zip(found, accepted, strict=True)
@@ -212,10 +217,9 @@ def _begin(
     accepted: _Accepted,
     starts: list[Start],
 ) -> None:
-    session.hub.delivery.end_turn()  # what came before these subscriptions is not for them
     for (_, result), start in zip(accepted, starts, strict=True):
         result.cursor = session.outbox.cursor(start.position)
-    session.outbox.send(Ack(id=request_id, results=results))
+    session.outbox.send_behind(Ack(id=request_id, results=results))
     for (wanted, result), start in zip(accepted, starts, strict=True):
         session.subscriptions.add(wanted, result.sub, start)
         session.hub.tell_subscribed(session, wanted.pattern, result.sub)

@@ -33,5 +33,5 @@ cdef class Session:
     @cython.locals(plain=tuple)
     cdef _take(self, bytes raw)
     @cython.locals(rates=SessionRates, wait=double)
-    cdef _take_plain(self, long long size, str topic, bytes data, object request_id)
+    cdef _take_plain(self, long long size, str topic, bytes data, object request_id, str key)
     cdef _charge(self, object kind, long long size)

@@ -191,7 +191,7 @@ class Session:
         if self.is_welcome:
             plain = scan_publish(raw)
             if plain is not None:  # as most are
-                self._take_plain(len(raw), plain[0], plain[1], plain[2])
+                self._take_plain(len(raw), plain[0], plain[1], plain[2], plain[3])
                 return
         elif self._state is SessionState.CLOSING:
             return
@@ -209,12 +209,12 @@ class Session:
         except Exception as error:
             self._failed(error, getattr(message, "id", None))
 
-    def _take_plain(self, size: int, topic: str, data: bytes, request_id: RequestId | None) -> None:
+    def _take_plain(self, size: int, topic: str, data: bytes, request_id: RequestId | None, key: str | None) -> None:
         try:
             rates = self.author.rates
             if rates is not None and (wait := rates.message(size, self._time())) > 0:
                 raise _too_fast(wait)
-            publish_plain(self, topic, data, request_id)
+            publish_plain(self, topic, data, request_id, key)
         except Exception as error:
             self._failed(error, request_id)
 

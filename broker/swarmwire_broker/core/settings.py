@@ -11,8 +11,11 @@ from msgspec import Meta, Struct
 
 __all__ = ["Limits", "LogRule", "RateLimit", "Rates"]
 
-_Count = Annotated[int, Meta(ge=0)]
-_Positive = Annotated[int, Meta(ge=1)]
+_MOST = 2**53
+"""What JSON, a float and 64 bits hold alike."""
+
+_Count = Annotated[int, Meta(ge=0, le=_MOST)]
+_Positive = Annotated[int, Meta(ge=1, le=_MOST)]
 _Seconds = Annotated[float, Meta(ge=0)]
 
 KIB = 1024

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict, deque
 
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 
-__all__ = ["DedupeTable", "Key"]
+__all__ = ["DedupeTable", "Key", "monotonic_ms"]
 
 Key = tuple[str, str, str]
 """(scope, topic, key): the same key of another publisher or on another topic is another key."""
 
 
+def monotonic_ms() -> int:
+    """Milliseconds that only rise, at a steady pace, whatever is done to the time of day."""
+    return time.monotonic_ns() // 1_000_000
+
+
 class DedupeTable:
     """Key -> the place it was given, for `dedupe_ms` and never shorter. A full table refuses instead of forgetting.
 
+    Places rise from one key to the next. All times are those of one clock that only rises.
+
     Attributes:
-        last_until: when the key remembered last may be forgotten.
+        forgotten: every key whose place is not above this one is forgotten.
     """
 
     def __init__(self, dedupe_ms: int, max_keys: int, max_keys_per_scope: int) -> None:
@@ -26,7 +34,8 @@ class DedupeTable:
         self._places: OrderedDict[Key, tuple[int, int]] = OrderedDict()
         # When each key of a scope is forgotten, in rising order, as they are over all scopes.
         self._untils: dict[str, deque[int]] = {}
-        self.last_until = 0
+        self._last_until = 0
+        self.forgotten = 0
 
     def __len__(self) -> int:
         return len(self._places)
@@ -53,25 +62,33 @@ class DedupeTable:
 
     def remember(self, key: Key, seq: int, now_ms: int) -> None:
         """Remember the place a key was given."""
-        # Where the clock was set back, a key stays as long as those before it.
-        self.restore(key, seq, max(self.last_until, now_ms + self._dedupe_ms))
+        self.restore(key, seq, now_ms + self._dedupe_ms)
 
     def restore(self, key: Key, seq: int, until: int) -> None:
-        """Remember the place a key was given until a time that was decided before; times never fall."""
-        self.last_until = until
+        """Remember the place a key was given until a time that was decided before, or as long as the keys before it.
+
+        A place that the key had before gives way.
+        """
+        if key in self._places:
+            self._forget_until(key[0], self._places.pop(key)[1])
+        self._last_until = until = max(self._last_until, until)
         self._places[key] = (seq, until)
         self._untils.setdefault(key[0], deque()).append(until)
 
     def _forget(self, now_ms: int) -> None:
         while self._places:
-            key, (_, until) = next(iter(self._places.items()))
+            key, (seq, until) = next(iter(self._places.items()))
             if until > now_ms:
                 return
             del self._places[key]
-            untils = self._untils[key[0]]
-            untils.popleft()
-            if not untils:
-                del self._untils[key[0]]
+            self._forget_until(key[0], until)
+            self.forgotten = seq
+
+    def _forget_until(self, scope: str, until: int) -> None:
+        untils = self._untils[scope]
+        untils.remove(until)
+        if not untils:
+            del self._untils[scope]
 
     def _full(self, what: str, wait_ms: int) -> SwarmwireError:
         return SwarmwireError(

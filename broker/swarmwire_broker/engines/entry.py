@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from swarmwire_protocol.codec import encode_event
 from swarmwire_protocol.errors import SwarmwireError
 
-__all__ = ["Draft", "Entry", "Outcome", "new_draft", "new_entry"]
+__all__ = ["Draft", "Entry", "Outcome", "new_draft", "new_entry", "placed"]
 
 
 class Entry:
@@ -82,6 +83,12 @@ def new_entry(seq: int, ts: int, topic: str, payload: bytes, hidden_from: str | 
     entry.hidden_from = hidden_from
     entry.clear = clear
     return entry
+
+
+def placed(draft: Draft, seq: int, ts: int) -> Entry:
+    """A draft that has its place."""
+    payload = encode_event(draft.head, seq, ts, draft.origin, draft.data, draft.clear)
+    return new_entry(seq, ts, draft.topic, payload, draft.hidden_from, draft.clear)
 
 
 def new_draft(

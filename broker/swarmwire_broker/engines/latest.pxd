@@ -13,13 +13,15 @@ cdef class LatestTable:
     cdef public list _order
     cdef Py_ssize_t _first
     cdef Py_ssize_t _most_places
+    cdef public long long _stale_bytes
+    cdef long long _most_stale_bytes
 
     @cython.locals(former=Entry, topic=str)
     cpdef put(self, Entry entry)
     cdef _take_out(self, str topic)
-    @cython.locals(place=tuple)
-    cdef _compact(self)
-    @cython.locals(place=tuple)
-    cdef _make_room(self)
     @cython.locals(entry=Entry)
-    cdef bint _is_last(self, tuple place) except -1
+    cdef _compact(self)
+    @cython.locals(entry=Entry)
+    cdef _make_room(self)
+    cdef _let_go(self, Entry entry)
+    cdef bint _is_last(self, Entry entry) except -1

@@ -15,6 +15,7 @@ cdef class MemoryEngine:
     cdef public object keys
     cdef object _state
     cdef object _now_ms
+    cdef object _steady_ms
     cdef bint _ages
     cdef long long _ts
 

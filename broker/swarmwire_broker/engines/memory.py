@@ -11,7 +11,7 @@ from swarmwire_protocol.cursor import new_epoch
 from swarmwire_protocol.errors import SwarmwireError
 
 from .base import Evicted, Page, PageLimit, Put, Stored
-from .dedupe import DedupeTable
+from .dedupe import DedupeTable, monotonic_ms
 from .entry import Draft, Entry, Outcome, new_entry
 from .latest import LatestTable
 from .log import Log
@@ -35,7 +35,8 @@ def _never() -> None:
 class MemoryEngine:
     """A ring of the newest events beside the last event of every topic. An append is decided at once.
 
-    `now_ms` is the clock: milliseconds since 1970. The limits are those of `core.settings.Limits`.
+    `now_ms` is the time of day: milliseconds since 1970. `steady_ms` only rises, and idempotency keys are kept by it.
+    The limits are those of `core.settings.Limits`.
     """
 
     durability = "accepted"
@@ -47,6 +48,7 @@ class MemoryEngine:
         self,
         *,
         now_ms: Callable[[], int],
+        steady_ms: Callable[[], int] = monotonic_ms,
         log_events: int | None = 100_000,
         log_bytes: int | None = None,
         log_age_ms: int | None = None,
@@ -64,6 +66,7 @@ class MemoryEngine:
         self.keys = DedupeTable(dedupe_ms, dedupe_keys, dedupe_keys_per_subject)
         self._state = State()
         self._now_ms = now_ms
+        self._steady_ms = steady_ms
         self._ages = log_age_ms is not None
         self._ts = 0
 
@@ -109,14 +112,15 @@ class MemoryEngine:
 
     def _append_once(self, draft: Draft, named: tuple[str, str], now: int) -> Outcome:
         key = (named[0], draft.topic, named[1])
-        if (known := self.keys.find(key, now)) is not None:
+        steady = self._steady_ms()
+        if (known := self.keys.find(key, steady)) is not None:
             return Outcome(known, duplicate=True)
         try:
-            self.keys.check_room(key, now)
+            self.keys.check_room(key, steady)
         except SwarmwireError as error:
             return Outcome(error=error)
         # Remembered first: whoever is told of the event may publish it again at once.
-        self.keys.remember(key, self.log.head + 1, now)
+        self.keys.remember(key, self.log.head + 1, steady)
         return Outcome(self._store(draft, now))
 
     def _store(self, draft: Draft, now: int) -> int:

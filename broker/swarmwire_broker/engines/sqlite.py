@@ -18,7 +18,7 @@ from typing import Literal, TypeVar
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 
 from .base import Put
-from .dedupe import DedupeTable
+from .dedupe import DedupeTable, monotonic_ms
 from .entry import Draft, Entry, Outcome
 from .retention import Floors, Keep
 from .sqliteheld import Held
@@ -52,7 +52,8 @@ class SqliteEngine(SqliteReading):
 
     Arguments:
         directory: where the log is; one broker at a time may use it.
-        now_ms: the clock, milliseconds since 1970; it is called from two threads.
+        now_ms: the time of day, milliseconds since 1970; it is called from two threads, as is the next.
+        steady_ms: milliseconds that only rise; by these idempotency keys are kept as long as the broker runs.
         sync: `full`: what is acknowledged survives the loss of power; `normal`: only the end of the process.
         log_rules: what is kept of topics that a pattern matches, the first that does; the others fall under `log_*`.
         window_events, window_bytes: the newest events that are held in memory.
@@ -71,6 +72,7 @@ class SqliteEngine(SqliteReading):
         directory: Path,
         *,
         now_ms: Callable[[], int],
+        steady_ms: Callable[[], int] = monotonic_ms,
         sync: Sync = "full",
         log_events: int | None = 100_000,
         log_bytes: int | None = None,
@@ -100,6 +102,7 @@ class SqliteEngine(SqliteReading):
         self._directory = directory
         self._lock = DirectoryLock(directory)
         self._now_ms = now_ms
+        self._steady_ms = steady_ms
         self._lazily = sync == "normal"
         self._keep = keep
         self._rules = dict(log_rules or {})
@@ -121,18 +124,40 @@ class SqliteEngine(SqliteReading):
         """
         self._loop = asyncio.get_running_loop()
         try:
-            store = await asyncio.to_thread(self._open)
+            store = await self._opened()
         except sqlite3.Error as error:
             raise OSError(f"the log in {self._directory} cannot be opened: {error}") from None
         self._writer = Writer(
             store,
             now_ms=self._now_ms,
+            steady_ms=self._steady_ms,
             dedupe_ms=self._dedupe_ms,
-            last_until=self.keys.last_until,
+            forgotten=lambda: self.keys.forgotten,
             latest_floor=lambda: self.held.table.floor,
             tell=self._tell,
         )
         self._writer.start()
+
+    async def _opened(self) -> Store:
+        opening = asyncio.get_running_loop().run_in_executor(None, self._open)
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            # The thread cannot be called back: what it has opened is closed when it comes.
+            opening.add_done_callback(self._unopen)
+            await asyncio.wait([opening])
+            raise
+
+    def _unopen(self, opening: asyncio.Future[Store]) -> None:
+        if opening.cancelled() or opening.exception() is not None:
+            return
+        readers, self._readers = self._readers, None
+        try:
+            if readers is not None:
+                readers.close()
+            opening.result().close()
+        finally:
+            self._lock.release()
 
     def _open(self) -> Store:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -155,10 +180,7 @@ class SqliteEngine(SqliteReading):
         try:
             self.epoch = found.epoch
             self.held.load(loader, found, Floors(store.rules, store.patterns, store.since))
-            now = self._now_ms()
-            for scope, topic, key, seq, until in loader.key_rows():
-                if until > now:
-                    self.keys.restore((scope, topic, key), seq, until)
+            loader.recall(self.keys, self._dedupe_ms, now_ms=self._now_ms(), steady_ms=self._steady_ms())
         finally:
             loader.close()
         self._readers = Readers(self._directory / FILE)
@@ -174,13 +196,17 @@ class SqliteEngine(SqliteReading):
         writer, self._writer = self._writer, None
         items, self._waiting = self._waiting, []
         readers, self._readers = self._readers, None
-        if readers is not None:
-            await asyncio.to_thread(readers.close)
-        if writer is not None:
-            writer.submit(items)
-            # Last: whoever closes last tidies up. What it tells the loop is heard before this goes on.
-            await asyncio.to_thread(writer.close)
-        self._lock.release()
+        try:
+            if readers is not None:
+                await asyncio.to_thread(readers.close)
+        finally:
+            try:
+                if writer is not None:
+                    writer.submit(items)
+                    # Last: whoever closes last tidies up. What it tells the loop is heard before this goes on.
+                    await asyncio.to_thread(writer.close)
+            finally:
+                self._lock.release()
 
     # ---- appending
 
@@ -192,9 +218,12 @@ class SqliteEngine(SqliteReading):
         if self._writer is None:
             if draft.done is not None:
                 draft.done(Outcome(error=closed()))
-        elif draft.key is None or self.queue.claim(draft, self._now_ms()):
+        elif draft.key is None or self.queue.claim(draft, self._steady_ms()):
             self.queue.add(draft)
-            self._submit(draft)
+            if self._waiting:
+                self._waiting.append(draft)
+            else:
+                self._submit(draft)
 
     def _submit(self, item: Item) -> None:
         # What one turn of the loop publishes is handed over together.
@@ -216,26 +245,31 @@ class SqliteEngine(SqliteReading):
 
     def _committed(self, batch: Batch) -> None:
         """The writer is done with a batch."""
-        if batch.error is not None:
-            self._refused(batch, batch.error)
-        else:
-            self.trouble = None
-            if batch.items:
-                self.on_commit(len(batch.entries), batch.seconds)
-                self._show(batch)
-            # Last: some of the batch may have been let go at once, and what nobody has seen cannot be missing.
-            self.held.floors.told(batch.rules)
-        self.queue.settle()
+        try:
+            if batch.error is not None:
+                self._refused(batch, batch.error)
+            else:
+                self._stored(batch)
+        finally:
+            self.queue.settle()
+
+    def _stored(self, batch: Batch) -> None:
+        self.trouble = None
+        if batch.items:
+            self.on_commit(len(batch.entries), batch.seconds)
+            self._show(batch)
+        # Last: some of the batch may have been let go at once, and what nobody has seen cannot be missing.
+        self.held.floors.told(batch.rules)
 
     def _show(self, batch: Batch) -> None:
         """Let everybody hear of what is stored now, in order."""
-        entries, untils = iter(batch.entries), iter(batch.untils)
+        entries, stored, until = iter(batch.entries), self.queue.stored, batch.until
         for item in batch.items:
             if not isinstance(item, Change):
                 entry = next(entries)
                 if item.key is not None:
                     # Remembered first: whoever is told of the event may publish it again at once.
-                    self.queue.stored(item, entry.seq, next(untils))
+                    stored(item, entry.seq, until)
                 self._appear(entry, item)
                 continue
             if item.error is None:
@@ -253,10 +287,7 @@ class SqliteEngine(SqliteReading):
             self.listener(entry)
         except Exception:
             log.exception("an event could not be handed on", extra={"seq": entry.seq, "topic": entry.topic})
-        try:
-            self.queue.answer(draft, Outcome(entry.seq))
-        except Exception:
-            log.exception("an event could not be acknowledged", extra={"seq": entry.seq, "topic": entry.topic})
+        self.queue.answer(draft, Outcome(entry.seq))
 
     def _refused(self, batch: Batch, error: SwarmwireError) -> None:
         """Nothing of a batch was stored."""
@@ -269,8 +300,8 @@ class SqliteEngine(SqliteReading):
                     self.queue.remove(draft)
                 item.done(item)
             else:
-                # With a key it can be tried again whatever has become of it.
-                self.queue.answer(item, Outcome(error=error if item.key is not None else doubtful))
+                # With a key too: who is told that nothing was stored may publish it again under another.
+                self.queue.answer(item, Outcome(error=doubtful))
 
     # ---- state
 

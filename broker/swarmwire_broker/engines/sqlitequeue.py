@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable
 from typing import Final
@@ -12,6 +13,8 @@ from .dedupe import DedupeTable, Key
 from .entry import Draft, Outcome
 
 __all__ = ["WriteQueue", "key_of"]
+
+log = logging.getLogger("swarmwire.broker.engine")
 
 _OVERHEAD: Final = 500
 """Bytes a publish takes up in the queue beside its data, rounded."""
@@ -95,20 +98,31 @@ class WriteQueue:
         self._keys.restore(key_of(draft), seq, until)
 
     def answer(self, draft: Draft, outcome: Outcome) -> None:
-        """Answer a draft that was written, or could not be, and those that came under its key meanwhile."""
+        """Answer a draft that was written, or could not be, and those that came under its key meanwhile.
+
+        What their `done` raises is logged.
+        """
         self.remove(draft)
         if draft.key is None:
-            _answer(draft, outcome)
+            _tell(draft, outcome)
             return
         key = key_of(draft)
         waiting = self._claims.pop(key)
         self._scopes[key[0]] -= 1
         if not self._scopes[key[0]]:
             del self._scopes[key[0]]
-        _answer(draft, outcome)
+        _tell(draft, outcome)
         for other in waiting:
             self.remove(other)
-            _answer(other, outcome if outcome.error is not None else Outcome(outcome.seq, duplicate=True))
+            _tell(other, outcome if outcome.error is not None else Outcome(outcome.seq, duplicate=True))
+
+
+def _tell(draft: Draft, outcome: Outcome) -> None:
+    # Whatever fails in hearing of it: the others are to hear of theirs.
+    try:
+        _answer(draft, outcome)
+    except Exception:
+        log.exception("an answer could not be handed on", extra={"seq": outcome.seq, "topic": draft.topic})
 
 
 def _answer(draft: Draft, outcome: Outcome) -> None:

@@ -21,6 +21,8 @@ APPLICATION_ID: Final = 0x53574D57
 """`SWMW`: what tells the file from any other of SQLite's."""
 SCHEMA_VERSION: Final = 1
 
+_SQLITE: Final = (3, 35, 0)
+"""The first version that has every statement used here."""
 _MAGIC: Final = b"SQLite format 3\0"
 _HEADER: Final = 100
 _ALWAYS_CHECKED: Final = 16 * 1024 * 1024
@@ -123,8 +125,12 @@ def open_file(directory: Path, *, lazily: bool) -> tuple[sqlite3.Connection, Log
 
     Raises:
         DamagedLog: the file is foreign, damaged, or of a newer version.
-        OSError, sqlite3.Error: it cannot be opened or made.
+        OSError, sqlite3.Error: it cannot be opened or made, or the SQLite of this Python is too old.
     """
+    if sqlite3.sqlite_version_info < _SQLITE:
+        raise OSError(
+            f"a log on disk needs SQLite {'.'.join(map(str, _SQLITE))} or newer, got {sqlite3.sqlite_version}"
+        )
     path = directory / FILE
     if not path.exists():
         _make(path)

@@ -10,7 +10,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from .base import Put, Stored
 from .entry import Entry
@@ -23,7 +23,7 @@ __all__ = ["OVERHEAD", "KeyRow", "Store"]
 OVERHEAD: Final = 250
 """Bytes an event counts for beside its payload, as in the memory engine."""
 
-_CHUNKS: Final = (256, 64, 16, 4, 1)
+_CHUNKS: Final = (256, 128, 64, 32, 16, 8, 4, 2, 1)
 _KNOWN_TOPICS: Final = 100_000
 _T = TypeVar("_T")
 
@@ -35,34 +35,41 @@ SELECT max(seq), count(*), sum(size) FROM (
     ) WINDOW w AS (ORDER BY seq)
 ) WHERE place <= :events OR before < :bytes OR ts < :ts
 """
+# After a change of rules another rule may hold older events of a topic, or may have let newer ones go already. A row
+# without a payload is the mark of a `clear`: as long as older events of its topic are held, it keeps them from being
+# the last. What is at or below the floor of last events needs no mark.
 _KEEP_LAST: Final = """
-INSERT OR REPLACE INTO last SELECT topic_id, seq, ts, hidden_from, payload FROM events AS e
-WHERE rule_id = :rule AND seq > :floor AND seq <= :upto AND seq > :latest_floor AND NOT clear
+INSERT INTO last SELECT topic_id, seq, ts, hidden_from, CASE WHEN clear THEN x'' ELSE payload END FROM events AS e
+WHERE rule_id = :rule AND seq > :floor AND seq <= :upto AND seq > :latest_floor
     AND NOT EXISTS (SELECT 1 FROM events AS n WHERE n.topic_id = e.topic_id AND n.seq > e.seq)
+ON CONFLICT(topic_id) DO UPDATE SET
+    seq = excluded.seq, ts = excluded.ts, hidden_from = excluded.hidden_from, payload = excluded.payload
+    WHERE excluded.seq > last.seq
 """
-_FORGET_CLEARED: Final = """
+_FORGET_MARKS: Final = """
 DELETE FROM last WHERE topic_id IN (
-    SELECT topic_id FROM events WHERE rule_id = :rule AND seq > :floor AND seq <= :upto AND clear
-) AND seq <= :upto
+    SELECT topic_id FROM events WHERE rule_id = :rule AND seq > :floor AND seq <= :upto
+) AND length(payload) = 0 AND NOT EXISTS (
+    SELECT 1 FROM events AS n WHERE n.topic_id = last.topic_id AND (n.rule_id <> :rule OR n.seq > :upto)
+)
 """
 _UNUSED_TOPICS: Final = """
 DELETE FROM topics WHERE id IN (
     SELECT topic_id FROM events AS e WHERE rule_id = :rule AND seq > :floor AND seq <= :upto
         AND NOT EXISTS (SELECT 1 FROM events AS n WHERE n.topic_id = e.topic_id AND n.seq > e.seq)
+        AND NOT EXISTS (SELECT 1 FROM events AS n WHERE n.topic_id = e.topic_id AND n.rule_id <> :rule)
         AND NOT EXISTS (SELECT 1 FROM last AS l WHERE l.topic_id = e.topic_id)
 ) RETURNING topic
+"""
+_NEXT_TOPIC: Final = """
+SELECT max(coalesce((SELECT max(id) FROM topics), 0), coalesce((SELECT max(topic_id) FROM events), 0),
+    coalesce((SELECT max(topic_id) FROM last), 0)) + 1
 """
 _DELETE: Final = "DELETE FROM events WHERE rule_id = :rule AND seq > :floor AND seq <= :upto"
 
 
-class KeyRow(NamedTuple):
-    """An idempotency key, the place it was given, and when it may be forgotten."""
-
-    scope: str
-    topic: str
-    key: str
-    seq: int
-    until: int
+KeyRow: TypeAlias = tuple[str, str, str, int, int]
+"""An idempotency key (scope, topic, key), the place it was given, and the time of day at which it may be forgotten."""
 
 
 class Store:
@@ -82,8 +89,10 @@ class Store:
         self.rules: dict[int, Kept] = {}
         self.patterns: list[tuple[str, int]] = []
         self._topics: dict[str, tuple[int, int]] = {}
-        self._next_topic = self._number("SELECT coalesce(max(id), 0) + 1 FROM topics")
+        self._next_topic = self._number(_NEXT_TOPIC)
+        self._forgotten = 0  # no key of a place up to here is in the file
         self._before: tuple[int, int, int, int, dict[int, Kept]] | None = None
+        self._changes = 0
         self._enter_rules(keep, rules)
 
     def _number(self, sql: str) -> int:
@@ -122,6 +131,7 @@ class Store:
     def begin(self) -> None:
         self._before = (self.head, self.ts, self.revision, self._next_topic, dict(self.rules))
         self._db.execute("BEGIN IMMEDIATE")
+        self._changes = self._db.total_changes
 
     def commit(self, latest_floor: int) -> None:
         self._save_rules()
@@ -140,12 +150,35 @@ class Store:
                     (kept.floor, kept.events, kept.bytes, number),
                 )
 
+    @property
+    def is_changed(self) -> bool:
+        """Whether anything in the file is another since `begin`."""
+        return self._db.total_changes != self._changes
+
+    def leave(self) -> None:
+        """End what was begun and changed nothing, without a commit."""
+        self._before = None
+        self._db.execute("ROLLBACK")
+
+    def is_stored(self) -> bool:
+        """After a commit that failed, before `rollback`: whether the file says that it has happened all the same."""
+        if self._before is None or (attempted := (self.head, self.revision)) == (self._before[0], self._before[2]):
+            return False
+        try:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            found = self._db.execute("SELECT head, revision FROM log").fetchone()
+        except sqlite3.Error:
+            return False
+        return bool(found == attempted)
+
     def rollback(self) -> None:
         """Forget what was begun. Harmless when nothing is."""
         if self._before is not None:
             self.head, self.ts, self.revision, self._next_topic, self.rules = self._before
             self._before = None
         self._topics.clear()
+        self._forgotten = 0
         if self._db.in_transaction:
             self._db.execute("ROLLBACK")
 
@@ -164,12 +197,16 @@ class Store:
         """Put entries at the end."""
         topics = self._numbers(entries)
         rows = []
+        grown: dict[int, tuple[int, int]] = {}
         for entry in entries:
             topic, rule = topics[entry.topic]
             rows.append((entry.seq, topic, rule, entry.ts, entry.clear, entry.hidden_from, entry.payload))
+            events, size = grown.get(rule, (0, 0))
+            grown[rule] = (events + 1, size + len(entry.payload))
+        for rule, (events, size) in grown.items():
             kept = self.rules[rule]
             self.rules[rule] = Kept(
-                kept.pattern, kept.floor, kept.events + 1, kept.bytes + len(entry.payload) + OVERHEAD
+                kept.pattern, kept.floor, kept.events + events, kept.bytes + size + events * OVERHEAD
             )
         self._insert("events", 7, rows)
 
@@ -240,8 +277,8 @@ class Store:
         if upto is None:
             return 0
         place = {"rule": number, "floor": kept.floor, "upto": upto, "latest_floor": latest_floor}
-        self._db.execute(_FORGET_CLEARED, place)
         self._db.execute(_KEEP_LAST, place)
+        self._db.execute(_FORGET_MARKS, place)
         self._forget_topics(self._db.execute(_UNUSED_TOPICS, place))
         self._db.execute(_DELETE, place)
         self.rules[number] = Kept(kept.pattern, upto, kept.events - count, kept.bytes - size)
@@ -264,13 +301,17 @@ class Store:
         )
         self._db.execute(f"DELETE FROM last WHERE topic_id IN ({places})", gone)
 
-    def forget_keys(self, now_ms: int, most: int) -> None:
-        """Let go idempotency keys whose time is over."""
-        self._db.execute(
+    def forget_keys(self, upto: int, most: int) -> None:
+        """Let go the idempotency keys of places up to this one."""
+        if upto <= self._forgotten:
+            return
+        gone = self._db.execute(
             "DELETE FROM keys WHERE id <= (SELECT max(id) FROM"
-            " (SELECT id, until FROM keys ORDER BY id LIMIT ?) WHERE until <= ?)",
-            (most, now_ms),
+            " (SELECT id, seq FROM keys ORDER BY id LIMIT ?) WHERE seq <= ?)",
+            (most, upto),
         )
+        if gone.rowcount < most:
+            self._forgotten = upto
 
     # ---- state
 

@@ -10,11 +10,10 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import Final, TypeAlias
 
-from swarmwire_protocol.codec import encode_event
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 
 from .base import Put
-from .entry import Draft, Entry
+from .entry import Draft, Entry, placed
 from .retention import Kept
 from .sqlitestore import KeyRow, Store
 
@@ -53,19 +52,19 @@ class Batch:
     Attributes:
         items: what was asked for, in order; each item of a change that was refused carries its error.
         entries: the events stored, in order.
-        untils: when each idempotency key of the batch may be forgotten, in order.
+        until: when the idempotency keys of the batch may be forgotten, by the steady clock.
         rules: where the rules of retention stand now.
         error: why nothing of it was stored.
         in_doubt: whether it may be found stored all the same, after a crash.
         seconds: how long it took.
     """
 
-    __slots__ = ("entries", "error", "in_doubt", "items", "rules", "seconds", "untils")
+    __slots__ = ("entries", "error", "in_doubt", "items", "rules", "seconds", "until")
 
     def __init__(self, items: list[Item]) -> None:
         self.items = items
         self.entries: list[Entry] = []
-        self.untils: list[int] = []
+        self.until = 0
         self.rules: dict[int, Kept] = {}
         self.error: SwarmwireError | None = None
         self.in_doubt = False
@@ -77,8 +76,9 @@ class Writer:
 
     Arguments:
         store: the log, opened; the thread closes it.
-        now_ms: the clock.
+        now_ms, steady_ms: the time of day, and the clock that only rises.
         dedupe_ms: how long idempotency keys are kept.
+        forgotten: asked for the highest place up to which all keys are forgotten; called in this thread.
         latest_floor: asked for what the table of last events has dropped.
         tell: hands a batch to the loop; called in this thread.
     """
@@ -88,15 +88,17 @@ class Writer:
         store: Store,
         *,
         now_ms: Callable[[], int],
+        steady_ms: Callable[[], int],
         dedupe_ms: int,
-        last_until: int,
+        forgotten: Callable[[], int],
         latest_floor: Callable[[], int],
         tell: Callable[[Batch], None],
     ) -> None:
         self._store = store
         self._now_ms = now_ms
+        self._steady_ms = steady_ms
         self._dedupe_ms = dedupe_ms
-        self._last_until = last_until
+        self._forgotten = forgotten
         self._latest_floor = latest_floor
         self._tell = tell
         self._queue: SimpleQueue[list[Item] | None] = SimpleQueue()
@@ -168,10 +170,15 @@ class Writer:
             self._store.begin()
             self._fill(batch)
             self._let_go(2 * len(batch.entries))
+            # While nothing can be written, only a commit tells whether that is over.
+            idle = not batch.items and not self._failing and not self._store.is_changed
+            if idle:
+                self._store.leave()
         except BaseException:
             self._store.rollback()
             raise
-        self._commit(batch)
+        if not idle:
+            self._commit(batch)
         batch.rules = dict(self._store.rules)
         batch.seconds = time.perf_counter() - began
         if self._failing:
@@ -182,6 +189,9 @@ class Writer:
         try:
             self._store.commit(self._latest_floor())
         except BaseException as error:
+            if isinstance(error, Exception) and self._store.is_stored():
+                log.warning("a commit failed, and what it was to store is stored", exc_info=error)
+                return
             batch.in_doubt = getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_FULL
             self._store.rollback()
             raise
@@ -191,32 +201,26 @@ class Writer:
         # Time may be set back under a running broker, or between two; `ts` never falls within a log.
         now = self._now_ms()
         store.ts = max(store.ts, now)
+        key_until = now + self._dedupe_ms
         entries: list[Entry] = []
         keys: list[KeyRow] = []
-        batch.entries, batch.untils = entries, []
+        batch.entries, batch.until = entries, self._steady_ms() + self._dedupe_ms
         for item in batch.items:
             if isinstance(item, Change):
                 self._change(item, entries)
             else:
                 entry = self._entry(item)
                 entries.append(entry)
-                if item.key is not None:
-                    keys.append(KeyRow(item.key[0], item.topic, item.key[1], entry.seq, self._until(now)))
+                if (key := item.key) is not None:
+                    keys.append((key[0], item.topic, key[1], entry.seq, key_until))
         store.add(entries)
         if keys:
             store.add_keys(keys)
-            batch.untils = [key.until for key in keys]
 
     def _entry(self, draft: Draft) -> Entry:
         store = self._store
         store.head = seq = store.head + 1
-        payload = encode_event(draft.head, seq, store.ts, draft.origin, draft.data, draft.clear)
-        return Entry(seq, store.ts, draft.topic, payload, draft.hidden_from, draft.clear)
-
-    def _until(self, now: int) -> int:
-        # Where the clock was set back, a key stays as long as those before it.
-        self._last_until = max(self._last_until, now + self._dedupe_ms)
-        return self._last_until
+        return placed(draft, seq, store.ts)
 
     def _change(self, change: Change, entries: list[Entry]) -> None:
         change.error = None
@@ -244,12 +248,15 @@ class Writer:
         now, floor = self._now_ms(), self._latest_floor()
         most = max(_EVICTED, least)
         self._more = self._store.evict(now, floor, most)
-        self._store.forget_keys(now, most)
+        self._store.forget_keys(self._forgotten(), most)
         if floor:
             self._store.forget_last(floor, most)
 
     def _sweep(self) -> None:
-        """Nothing is to be written: let go what has become too old, and see whether writing works again."""
+        """Nothing is to be written: let go what has become too old, and see whether writing works again.
+
+        The file is written to only if there is something to let go, or if it could not be written before.
+        """
         batch = Batch([])
         try:
             self._attempt(batch)

@@ -26,6 +26,7 @@ cdef class FastConnection:
     cdef bint _reading_paused
     cdef public object _timer
     cdef int _descriptor
+    cdef bint _is_queued
     cdef Delivery _delivery
     cdef public Session session
 

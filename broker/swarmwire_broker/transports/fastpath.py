@@ -58,6 +58,7 @@ class FastConnection:
         "_delivery",
         "_descriptor",
         "_fragments",
+        "_is_queued",
         "_limit",
         "_reading_paused",
         "_rest",
@@ -83,6 +84,7 @@ class FastConnection:
         self._reading_paused = False
         self._timer: asyncio.TimerHandle | None = None
         self._descriptor = descriptor_of(transport)
+        self._is_queued = True  # the transport may hold bytes: it is to be asked before bytes go past it
         self._delivery = hub.delivery
         high = hub.limits.outbox_bytes
         transport.set_write_buffer_limits(high=high, low=high // 2)
@@ -164,7 +166,7 @@ class FastConnection:
             if stop > end:
                 self._wanted = stop - position
                 break
-            payload = unmask(data, start, stop)
+            payload = unmask(data, start, stop) if masked else data[start:stop]
             if head == _TEXT:
                 self._message(payload)
             else:
@@ -248,12 +250,14 @@ class FastConnection:
 
     def write(self, block: bytes) -> None:
         """Past the transport while it holds nothing: what the socket takes at once needs no queue."""
-        if self._descriptor >= 0 and not self._transport.get_write_buffer_size():
+        if self._descriptor >= 0 and (not self._is_queued or not self._transport.get_write_buffer_size()):
             sent = send_now(self._descriptor, block)
             if sent == len(block):
+                self._is_queued = False
                 return
             if sent > 0:
                 block = block[sent:]
+        self._is_queued = True
         self._transport.write(block)
 
     def buffered(self) -> int:

@@ -75,7 +75,7 @@ class UpgradeReader:
     """Reads ordinary requests with one request line.
 
     Heads that differ in nothing but their key are read once: those of one kind of client mostly do. Those with an
-    Authorization header are not remembered.
+    Authorization header or cookies are not remembered.
     """
 
     def __init__(self, line: bytes) -> None:
@@ -107,7 +107,7 @@ class UpgradeReader:
         offered = fields.get("sec-websocket-protocol")
         names = () if offered is None else tuple(name.strip() for name in offered.split(","))
         upgrade = Upgrade(fields.get("host"), fields.get("origin"), fields.get("authorization"), names)
-        if upgrade.authorization is None and len(shape) <= _MAX_SHAPE:
+        if upgrade.authorization is None and "cookie" not in fields and len(shape) <= _MAX_SHAPE:
             self._remember(shape, upgrade)
         return upgrade
 

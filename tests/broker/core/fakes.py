@@ -102,7 +102,10 @@ class FakeClock:
         return self.now
 
     def now_ms(self) -> int:
-        return _BEGIN_MS + round((self.now - 100.0) * 1000)
+        return _BEGIN_MS + self.steady_ms()
+
+    def steady_ms(self) -> int:
+        return round((self.now - 100.0) * 1000)
 
     def call_soon(self, callback: Callable[[], object]) -> _Call:
         call = _Call(callback)
@@ -345,6 +348,7 @@ class World:
         limits = limits or Limits()
         self.engine = engine_class(
             now_ms=self.clock.now_ms,
+            steady_ms=self.clock.steady_ms,
             log_events=limits.log_events,
             log_bytes=limits.log_bytes,
             log_age_ms=limits.log_age_ms,

@@ -288,3 +288,37 @@ def test_a_page_that_cannot_be_read_is_asked_for_again_and_nothing_is_missed() -
     world.clock.advance(2)
     assert seqs(reader) == [1, 2, 3, 4, 5, 6, 7, 8]
     assert reader.closed is None
+
+
+class _Away(DeepEngine):
+    """Its store cannot be read until `away` ends."""
+
+    away = True
+    asked = 0
+
+    async def fetch(self, matcher: Matcher, after: int, limit: PageLimit) -> Page:
+        self.asked += 1
+        if self.away:
+            raise OSError("the disk is away")
+        return await super().fetch(matcher, after, limit)
+
+
+def test_a_page_that_can_long_not_be_read_is_asked_for_less_and_less_with_one_traceback(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("swarmwire_broker.core.reader._FETCH_RETRY_MOST", 5.0)
+    world = World(engine_class=_Away)
+    engine = world.engine
+    assert isinstance(engine, _Away)
+    reader, writer = world.client(), world.client()
+    publish(writer, 8)
+    reader.subscribe({"pattern": "a", "from": "start"})
+    asked = []
+    for seconds in (1, 2, 4, 5, 5):
+        world.clock.advance(seconds)
+        asked.append(engine.asked)
+    assert asked == [2, 3, 4, 5, 6]
+    assert [bool(record.exc_info) for record in caplog.records] == [True] + [False] * 5
+    engine.away = False
+    world.clock.advance(5)
+    assert seqs(reader) == [1, 2, 3, 4, 5, 6, 7, 8]

@@ -46,6 +46,7 @@ def test_without_an_id_nothing_is_answered_but_errors(world: World) -> None:
         ({"key": "k", "ephemeral": True}, "INVALID_MESSAGE", "key"),
         ({"clear": True, "ephemeral": True}, "INVALID_MESSAGE", "clear"),
         ({"key": "k" * 257}, "INVALID_MESSAGE", "key"),
+        ({"key": "é" * 129}, "INVALID_MESSAGE", "key"),
         ({"headers": {f"h{n}": "" for n in range(33)}}, "INVALID_MESSAGE", "headers"),
         ({"headers": {"h": "x" * 8192}}, "INVALID_MESSAGE", "headers"),
         ({"headers": {"h": 1}}, "INVALID_MESSAGE", "headers[...]"),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from swarmwire_broker.core.permissions import EVERYTHING, NOTHING
 from swarmwire_broker.core.settings import Limits
 
 from .fakes import World
@@ -238,3 +239,23 @@ def test_a_goodbye_is_answered_by_nothing_but_the_close(world: World) -> None:
     assert world.engine.head == 1
     client.session.lost()
     assert world.is_clean()
+
+
+@pytest.mark.parametrize("is_full", [False, True])
+def test_what_ended_a_name_is_told_before_the_answer_that_gives_it_anew(world: World, is_full: bool) -> None:
+    client = world.client()
+    client.subscribe("a")
+    subject = client.session.author.sender or ""
+    if is_full:
+        client.session.paused()
+    world.hub.permit(subject, NOTHING)
+    world.hub.permit(subject, EVERYTHING)
+    client.post({"type": "subscribe", "id": 7, "subscriptions": [{"pattern": "a"}]})
+    client.post({"type": "publish", "id": 8, "topic": "a", "data": 1})
+    world.clock.settle()
+    if is_full:
+        assert client.take() == [], "nothing is written to a full socket"
+        client.session.resumed()
+        world.clock.settle()
+    told = [(message["type"], message.get("id")) for message in client.take()]
+    assert told == [("gap", None), ("ack", 7), ("ack", 8), ("event", None)]

@@ -15,18 +15,28 @@ from .models import BROAD, check_page_limits
 
 __all__ = ["OpenEngine", "Rig", "SettableClock", "rigged"]
 
-OpenEngine = Callable[[Limits, Callable[[], int]], AbstractAsyncContextManager[Engine]]
-"""What opens an engine: `EngineSuite.open_engine` says how."""
-
 
 class SettableClock:
-    """Milliseconds since 1970, as the test says."""
+    """The time of day as the test says, `ms` since 1970, and beside it a steady clock that only `wait` moves."""
 
     def __init__(self) -> None:
         self.ms = 1_700_000_000_000
+        self._steady_ms = 5_000
 
     def __call__(self) -> int:
         return self.ms
+
+    def steady_ms(self) -> int:
+        return self._steady_ms
+
+    def wait(self, ms: int) -> None:
+        """Time passes, on both clocks."""
+        self.ms += ms
+        self._steady_ms += ms
+
+
+OpenEngine = Callable[[Limits, SettableClock], AbstractAsyncContextManager[Engine]]
+"""What opens an engine: `EngineSuite.open_engine` says how."""
 
 
 class Rig:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from swarmwire_broker.core.settings import Limits
 from swarmwire_broker.engines.base import Engine
 
 from .models import topics
-from .rig import Rig, rigged
+from .rig import Rig, SettableClock, rigged
 
 __all__ = ["Change", "EngineSuite", "changes", "put_all", "with_examples"]
 
@@ -42,8 +42,8 @@ def with_examples(count: int) -> settings:
 
 class EngineSuite:
     @staticmethod
-    def open_engine(limits: Limits, now_ms: Callable[[], int]) -> AbstractAsyncContextManager[Engine]:
-        """Open a new, empty engine with these limits and this clock, started; close and remove it afterwards."""
+    def open_engine(limits: Limits, clock: SettableClock) -> AbstractAsyncContextManager[Engine]:
+        """Open a new, empty engine with these limits and these clocks, started; close and remove it afterwards."""
         raise NotImplementedError
 
     def rigged(self, limits: Limits | None = None) -> AbstractAsyncContextManager[Rig]:

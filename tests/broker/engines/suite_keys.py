@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from swarmwire_broker.core.settings import Limits
 from swarmwire_broker.engines.base import Outcome
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
@@ -49,18 +51,23 @@ class KeySuite(EngineSuite):
 
     async def test_a_key_is_remembered_for_dedupe_ms_and_no_longer(self, rig: Rig) -> None:
         await rig.append("a", key="k")
-        rig.clock.ms += DEDUPE_MS - 1
+        rig.clock.wait(DEDUPE_MS - 1)
         assert await rig.append("a", key="k") == Outcome(1, duplicate=True)
-        rig.clock.ms += 2
+        rig.clock.wait(2)
         assert await rig.append("a", key="k") == Outcome(2)
 
-    async def test_a_clock_set_back_forgets_no_key(self, rig: Rig) -> None:
+    @pytest.mark.parametrize("jump", [2 * DEDUPE_MS, -2 * DEDUPE_MS], ids=["forward", "back"])
+    async def test_a_clock_that_is_set_forgets_no_key_sooner_and_keeps_none_longer(self, rig: Rig, jump: int) -> None:
         await rig.append("a", key="k1")
-        rig.clock.ms -= 2 * DEDUPE_MS
+        rig.clock.ms += jump
+        assert await rig.append("a", key="k1") == Outcome(1, duplicate=True)
         await rig.append("a", key="k2")
-        rig.clock.ms += DEDUPE_MS - 1
+        rig.clock.wait(DEDUPE_MS - 1)
         assert await rig.append("a", key="k1") == Outcome(1, duplicate=True)
         assert await rig.append("a", key="k2") == Outcome(2, duplicate=True)
+        rig.clock.wait(1)
+        assert await rig.append("a", key="k1") == Outcome(3)
+        assert await rig.append("a", key="k2") == Outcome(4)
 
     async def test_a_key_outlives_the_event_it_named(self) -> None:
         async with self.rigged(Limits(log_events=2)) as rig:
@@ -76,24 +83,24 @@ class KeySuite(EngineSuite):
     async def test_a_full_table_of_keys_refuses_until_one_is_forgotten(self) -> None:
         async with self.rigged(Limits(dedupe_keys=2)) as rig:
             await rig.append("a", key="k1")
-            rig.clock.ms += 1_000
+            rig.clock.wait(1_000)
             await rig.append("a", key="k2")
             error = error_of(await rig.append("a", key="k3"))
             assert (error.code, error.field, error.retry_after_ms) == (ErrorCode.UNAVAILABLE, "key", DEDUPE_MS - 1_000)
             assert await rig.append("a", key="k1") == Outcome(1, duplicate=True)
             assert await rig.append("a") == Outcome(3)
-            rig.clock.ms += error.retry_after_ms or 0
+            rig.clock.wait(error.retry_after_ms or 0)
             assert await rig.append("a", key="k3") == Outcome(4)
 
     async def test_a_scope_over_its_quota_is_refused_and_the_others_are_not(self) -> None:
         async with self.rigged(Limits(dedupe_keys_per_subject=1)) as rig:
             await rig.append("a", key="k", scope="bob")
-            rig.clock.ms += 30_000
+            rig.clock.wait(30_000)
             await rig.append("a", key="k1")
             error = error_of(await rig.append("a", key="k2"))
             assert (error.code, error.field, error.retry_after_ms) == (ErrorCode.UNAVAILABLE, "key", DEDUPE_MS)
             assert await rig.append("a", key="k", scope="carol") == Outcome(3)
-            rig.clock.ms += error.retry_after_ms or 0
+            rig.clock.wait(error.retry_after_ms or 0)
             assert await rig.append("a", key="k2") == Outcome(4)
 
     async def test_a_refused_append_is_neither_heard_nor_logged(self) -> None:

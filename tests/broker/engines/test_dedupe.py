@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swarmwire_broker.engines.dedupe import DedupeTable, Key
+from swarmwire_broker.engines.dedupe import DedupeTable, Key, monotonic_ms
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 
 KEYS = st.tuples(st.sampled_from("st"), st.sampled_from("ab"), st.sampled_from("123"))
@@ -71,6 +73,13 @@ def test_no_key_is_forgotten_sooner_however_the_clock_is_set(
         assert len(table) <= limits[1]
 
 
+def test_the_clock_that_keys_are_kept_by_is_not_the_time_of_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = time.monotonic_ns()
+    monkeypatch.setattr(time, "time", lambda: 0.0)
+    monkeypatch.setattr(time, "time_ns", lambda: 0)
+    assert before // 1_000_000 <= monotonic_ms() <= time.monotonic_ns() // 1_000_000
+
+
 def test_the_moment_after_dedupe_ms_is_the_first_without_the_key() -> None:
     table = DedupeTable(100, 10, 10)
     table.remember(("s", "a", "k"), 7, 1_000)
@@ -88,9 +97,9 @@ def test_a_scope_is_told_when_its_own_oldest_key_goes() -> None:
     table.check_room(("third", "a", "k"), 80)
 
 
-def test_the_wait_that_is_told_is_true_when_the_clock_was_set_back() -> None:
+def test_the_wait_that_is_told_is_true_where_an_earlier_key_stays_longer() -> None:
     table = DedupeTable(100, 10, 1)
-    table.remember(("other", "a", "k"), 1, 1_000)
+    table.restore(("other", "a", "k"), 1, 1_100)
     table.remember(("s", "a", "k"), 2, 500)  # goes when the one before it goes
     with pytest.raises(SwarmwireError) as caught:
         table.check_room(("s", "a", "k2"), 550)
@@ -98,6 +107,15 @@ def test_the_wait_that_is_told_is_true_when_the_clock_was_set_back() -> None:
     assert table.find(("s", "a", "k"), 1_099) == 2
     assert table.find(("s", "a", "k"), 1_100) is None
     table.check_room(("s", "a", "k2"), 1_100)
+
+
+def test_a_key_that_is_restored_again_has_one_place_and_counts_once() -> None:
+    table = DedupeTable(100, 10, 2)
+    for seq, key in ((1, "k"), (2, "other"), (3, "k")):
+        table.restore(("s", "a", key), seq, 100 + seq)
+    assert (table.find(("s", "a", "k"), 102), len(table)) == (3, 1)
+    assert table.forgotten == 2
+    table.check_room(("s", "a", "new"), 102)
 
 
 def test_a_table_that_remembers_nothing_any_more_takes_nothing() -> None:

@@ -107,6 +107,15 @@ def test_many_changes_of_few_topics_cost_no_lasting_memory(topic_count: int) -> 
     assert seqs(table)[-1] == 20_000 - (20_000 % 11 == 0)
 
 
+def test_large_events_that_are_the_last_no_more_cost_no_lasting_memory() -> None:
+    table = LatestTable(100, 10_000)
+    for seq in range(1, 101):
+        table.put(entry(seq, "a", size=1_000))
+        assert table._stale_bytes <= 2_500
+    assert len(table._order) <= 4
+    assert seqs(table) == [100]
+
+
 def test_stale_places_do_not_hide_what_is_there() -> None:
     table = LatestTable(10, 10_000)
     table.put(entry(1, "old"))

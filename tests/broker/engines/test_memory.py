@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from swarmwire_broker.core.settings import Limits
@@ -12,13 +12,14 @@ from swarmwire_broker.engines.matcher import Matcher
 from swarmwire_broker.engines.memory import MemoryEngine
 
 from .conformance import EngineConformance
-from .rig import rigged
+from .rig import SettableClock, rigged
 
 
 @asynccontextmanager
-async def open_memory(limits: Limits, now_ms: Callable[[], int]) -> AsyncIterator[Engine]:
+async def open_memory(limits: Limits, clock: SettableClock) -> AsyncIterator[Engine]:
     engine = MemoryEngine(
-        now_ms=now_ms,
+        now_ms=clock,
+        steady_ms=clock.steady_ms,
         log_events=limits.log_events,
         log_bytes=limits.log_bytes,
         log_age_ms=limits.log_age_ms,

@@ -14,6 +14,7 @@ from swarmwire_broker.engines.base import Engine
 from swarmwire_broker.engines.sqlite import SqliteEngine
 
 from .conformance import EngineConformance
+from .rig import SettableClock
 
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 """Where the file is in most tests: that the disk is waited for costs time and is not what they are about."""
@@ -28,14 +29,13 @@ async def eventually(condition: Callable[[], bool]) -> None:
     raise AssertionError("it did not happen")
 
 
-def sqlite_engine(
-    directory: Path, now_ms: Callable[[], int], limits: Limits | None = None, **more: Any
-) -> SqliteEngine:
+def sqlite_engine(directory: Path, clock: SettableClock, limits: Limits | None = None, **more: Any) -> SqliteEngine:
     """An engine in a directory, with the limits of a broker; not started."""
     limits = limits or Limits()
     return SqliteEngine(
         directory,
-        now_ms=now_ms,
+        now_ms=clock,
+        steady_ms=clock.steady_ms,
         log_events=limits.log_events,
         log_bytes=limits.log_bytes,
         log_age_ms=limits.log_age_ms,
@@ -49,9 +49,9 @@ def sqlite_engine(
 
 
 @asynccontextmanager
-async def open_sqlite(limits: Limits, now_ms: Callable[[], int]) -> AsyncIterator[Engine]:
+async def open_sqlite(limits: Limits, clock: SettableClock) -> AsyncIterator[Engine]:
     with tempfile.TemporaryDirectory(dir=MEMORY) as directory:
-        engine = sqlite_engine(Path(directory), now_ms, limits)
+        engine = sqlite_engine(Path(directory), clock, limits)
         await engine.start()
         try:
             yield engine

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import tempfile
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 from hypothesis import given, settings
@@ -126,15 +128,6 @@ async def test_topics_without_events_leave_nothing(tmp_path: Path) -> None:
         assert counted(tmp_path, "last") <= 4
 
 
-async def test_expired_keys_leave_nothing(tmp_path: Path) -> None:
-    async with opened(tmp_path) as rig:
-        for number in range(20):
-            await rig.append("a", key=f"k{number}")
-        rig.clock.ms += 60_000
-        await rig.append("a", key="new")
-        assert counted(tmp_path, "keys") == 1
-
-
 async def test_what_was_evicted_while_a_page_was_fetched_is_known_when_it_comes(tmp_path: Path) -> None:
     async with opened(tmp_path, limits=Limits(log_events=5), window_events=0) as rig:
         engine = rig.engine
@@ -145,6 +138,170 @@ async def test_what_was_evicted_while_a_page_was_fetched_is_known_when_it_comes(
             missing = page.entries[0].seq - 1
             assert engine.evicted(Matcher(["#"])).partly >= missing
             await appended
+
+
+# ---- after a restart by other rules
+
+
+async def test_the_head_stays_where_it_was_though_a_rule_let_the_newest_go(tmp_path: Path) -> None:
+    rules = {"tmp.#": Keep(events=0)}
+    async with opened(tmp_path, log_rules=rules) as rig:
+        await rig.publish("a", "b", "tmp.x", "tmp.x")
+    async with opened(tmp_path, log_rules=rules) as rig:
+        assert rig.engine.head == 4
+        await rig.publish("a")
+        assert await rig.seqs("a", "b") == [1, 2, 5]
+        assert await rig.seqs("a", "b", after=4) == [5]
+        assert await rig.seqs("a", "b", after=1) == [2, 5]
+
+
+@pytest.mark.parametrize("latest", [1, 1_000])
+async def test_an_event_that_another_rule_holds_keeps_its_topic(tmp_path: Path, latest: int) -> None:
+    limits = Limits(log_events=3, latest_topics=latest)
+    async with opened(tmp_path, limits=limits, log_rules={"t.#": Keep(events=1_000)}) as rig:
+        await rig.publish("a", "t.secret")
+    async with opened(tmp_path, limits=limits) as rig:
+        await rig.append("t.secret", clear=True)
+        await rig.publish(*["a", "b"] * 3)
+    async with opened(tmp_path, limits=limits, window_events=0) as rig:
+        await rig.publish("public.x")
+        assert [(entry.seq, entry.topic) for entry in await rig.read_all(["*.*"])] == [
+            (2, "t.secret"),
+            (10, "public.x"),
+        ]
+
+
+async def test_a_number_that_an_event_bears_is_given_to_no_other_topic(tmp_path: Path) -> None:
+    async with opened(tmp_path) as rig:
+        await rig.publish("a", "b")
+    connection = sqlite3.connect(tmp_path / FILE)
+    connection.execute("DELETE FROM topics WHERE topic = 'b'")
+    connection.commit()
+    connection.close()
+    async with opened(tmp_path, window_events=0) as rig:
+        await rig.publish("c")
+        assert [(entry.seq, entry.topic) for entry in await rig.read_all(["#"])] == [(1, "a"), (3, "c")]
+
+
+async def test_an_older_event_that_another_rule_holds_is_not_the_last_again(tmp_path: Path) -> None:
+    rules = {"#.x": Keep(events=0)}
+    async with opened(tmp_path) as rig:
+        await rig.publish("b.x", "c.x")
+    async with opened(tmp_path, log_rules=rules) as rig:
+        await rig.publish("b.x", "a")
+        await rig.append("c.x", clear=True)
+        assert await rig.snapshot("#") == [3, 4]
+    async with opened(tmp_path, log_rules=rules) as rig:
+        assert await rig.snapshot("#") == [3, 4]
+
+
+async def test_the_mark_of_a_clear_goes_with_the_last_older_event(tmp_path: Path) -> None:
+    rules, limits = {"#.x": Keep(events=0)}, Limits(log_events=2)
+    async with opened(tmp_path, limits=limits) as rig:
+        await rig.publish("b.x")
+    async with opened(tmp_path, limits=limits, log_rules=rules) as rig:
+        await rig.append("b.x", clear=True)
+        assert counted(tmp_path, "last") == 1
+        await rig.publish("a", "a")
+        assert (counted(tmp_path, "last"), counted(tmp_path, "topics")) == (0, 1)
+
+
+async def test_an_older_last_event_does_not_take_the_place_of_a_newer_one(tmp_path: Path) -> None:
+    rules, limits = {"#.x": Keep(events=0)}, Limits(log_events=1)
+    async with opened(tmp_path, limits=limits) as rig:
+        await rig.publish("b.x")
+    async with opened(tmp_path, limits=limits, log_rules=rules) as rig:
+        await rig.publish("b.x", "a")
+        assert await rig.snapshot("#") == [2, 3]
+        assert await rig.seqs("#") == [3]
+    async with opened(tmp_path, limits=limits, log_rules=rules) as rig:
+        assert await rig.snapshot("#") == [2, 3]
+
+
+async def test_where_nothing_has_grown_too_old_nothing_is_committed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commits: list[int] = []
+    looks: list[int] = []
+    commit, leave = Store.commit, Store.leave
+    monkeypatch.setattr(sqlitewriter, "_SWEEP", 0.01)
+
+    def committing(store: Store, latest_floor: int) -> None:
+        commits.append(latest_floor)
+        commit(store, latest_floor)
+
+    def leaving(store: Store) -> None:
+        looks.append(store.head)
+        leave(store)
+
+    monkeypatch.setattr(Store, "commit", committing)
+    monkeypatch.setattr(Store, "leave", leaving)
+    async with opened(tmp_path, log_rules={"old.#": Keep(age_ms=1_000)}) as rig:
+        await rig.publish("old.a")
+        before = len(commits)
+        seen = len(looks)
+        await eventually(lambda: len(looks) >= seen + 5)
+        assert len(commits) == before
+        rig.clock.ms += 5_000
+        await eventually(lambda: counted(tmp_path, "events") == 0)
+        assert len(commits) == before + 1
+
+
+Step: TypeAlias = "tuple[str, bool] | int | dict[str, Keep] | str"
+"""An event, with or without `clear`; milliseconds that pass; a restart by other rules; a pattern that is read."""
+
+_keeps = st.builds(Keep, st.none() | st.integers(0, 4), st.none() | st.just(900), st.none() | st.just(400))
+_rule_sets = st.dictionaries(st.sampled_from(["t.#", "*.x", "#.x", "c.#"]), _keeps, max_size=3)
+_events = st.tuples(st.sampled_from(["a", "t", "t.a", "t.x", "b.x", "c.y"]), st.sampled_from([False, False, True]))
+_steps: st.SearchStrategy[Step] = st.one_of(
+    _events, _events, _events, st.sampled_from([1, 500]), _rule_sets, st.sampled_from(["#", "t.#", "*.x", "t.x", "a"])
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(_steps, min_size=15, max_size=40),
+    _rule_sets,
+    st.sampled_from([None, 2, 6]),
+    st.sampled_from([2, 3, 1_000]),
+    st.sampled_from([0, 3, 1_000]),
+)
+async def test_restarts_by_other_rules_change_no_head_no_last_event_and_no_topic(
+    steps: list[Step], rules: dict[str, Keep], most: int | None, latest: int, window: int
+) -> None:
+    limits, clock = Limits(log_events=most, latest_topics=latest), SettableClock()
+    published: list[tuple[str, bool]] = []
+    async with AsyncExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=MEMORY)))
+
+        async def restarted(by: dict[str, Keep]) -> Rig:
+            running = await stack.enter_async_context(AsyncExitStack())
+            return await running.enter_async_context(
+                opened(directory, clock, limits=limits, log_rules=by, window_events=window)
+            )
+
+        rig = await restarted(rules)
+        for step in [*steps, rules, "#"]:
+            match step:
+                case (str() as topic, bool() as clear):
+                    assert (await rig.append(topic, clear=clear)).seq == len(published) + 1
+                    published.append((topic, clear))
+                case int() as ms:
+                    clock.wait(ms)
+                case dict() as by:
+                    floor = rig.engine.latest_floor
+                    await rig.engine.close()
+                    rig = await restarted(by)
+                    assert rig.engine.latest_floor >= floor
+                case str() as pattern:
+                    await _check(rig, [topic for topic, _ in published], pattern)
+            assert rig.engine.head == len(published)
+            assert await rig.snapshot("#") == _last_events(published, rig.engine.latest_floor)
+
+
+def _last_events(published: list[tuple[str, bool]], floor: int) -> list[int]:
+    last = {topic: (seq, clear) for seq, (topic, clear) in enumerate(published, 1)}
+    return sorted(seq for seq, clear in last.values() if seq > floor and not clear)
 
 
 @settings(max_examples=40, deadline=None)
@@ -172,9 +329,12 @@ async def test_nothing_is_missing_but_what_the_engine_says_may_be(
 
 
 async def _check(rig: Rig, published: list[str], pattern: str) -> None:
-    found = await rig.seqs(pattern)
+    before = rig.engine.evicted(Matcher([pattern]))  # by its age more may go while it is read
+    entries = await rig.read_all([pattern])
+    assert all(entry.topic == published[entry.seq - 1] for entry in entries)
+    found = [entry.seq for entry in entries]
     evicted = rig.engine.evicted(Matcher([pattern]))
     wanted = [seq for seq, topic in enumerate(published, 1) if matches_any([pattern], topic)]
     assert set(found) <= set(wanted)
     assert all(seq <= evicted.partly for seq in set(wanted) - set(found))
-    assert all(seq > evicted.whole for seq in found)
+    assert all(seq > before.whole for seq in found)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import sqlite3
 import struct
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,7 +20,9 @@ import pytest
 from swarmwire_broker.core.settings import Limits
 from swarmwire_broker.engines import sqliteschema
 from swarmwire_broker.engines.base import Outcome, Put
+from swarmwire_broker.engines.sqlite import SqliteEngine
 from swarmwire_broker.engines.sqlitelock import DirectoryLock, DirectoryLocked
+from swarmwire_broker.engines.sqlitereaders import Readers
 from swarmwire_broker.engines.sqliteschema import FILE, SCHEMA_VERSION, DamagedLog
 
 from .rig import Rig, SettableClock
@@ -73,17 +77,6 @@ async def test_ts_never_falls_over_a_restart(tmp_path: Path) -> None:
     async with opened(tmp_path, clock) as rig:
         await rig.publish("a")
         assert rig.heard[0].ts == before
-
-
-async def test_keys_are_remembered_over_a_restart_and_no_longer_than_before(tmp_path: Path) -> None:
-    clock = SettableClock()
-    async with opened(tmp_path, clock) as rig:
-        await rig.append("a", key="k")
-    clock.ms += 59_999
-    async with opened(tmp_path, clock) as rig:
-        assert await rig.append("a", key="k") == Outcome(1, duplicate=True)
-        clock.ms += 1
-        assert await rig.append("a", key="k") == Outcome(2)
 
 
 async def test_last_events_survive_and_cleared_ones_do_not(tmp_path: Path) -> None:
@@ -297,3 +290,57 @@ async def test_only_their_owner_may_read_directory_and_files(tmp_path: Path) -> 
         await rig.publish("a")
         assert directory.stat().st_mode & 0o777 == 0o700
         assert {path.stat().st_mode & 0o777 for path in directory.iterdir()} == {0o600}
+
+
+async def test_a_version_of_sqlite_that_is_too_old_is_refused_and_nothing_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
+    monkeypatch.setattr(sqlite3, "sqlite_version", "3.34.1")
+    with pytest.raises(OSError, match=r"needs SQLite 3\.35\.0 or newer, got 3\.34\.1"):
+        await sqlite_engine(tmp_path, SettableClock()).start()
+    assert not (tmp_path / FILE).exists()
+
+
+async def test_a_start_that_is_given_up_lets_the_directory_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opening, go_on = threading.Event(), threading.Event()
+    open_log = SqliteEngine._open
+
+    def slowly(engine: SqliteEngine) -> Any:
+        opening.set()
+        go_on.wait()
+        return open_log(engine)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SqliteEngine, "_open", slowly)
+        starting = asyncio.ensure_future(sqlite_engine(tmp_path, SettableClock()).start())
+        await asyncio.to_thread(opening.wait)
+        starting.cancel()
+        await asyncio.sleep(0)
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+    async with opened(tmp_path) as rig:
+        assert await rig.append("a") == Outcome(1)
+
+
+async def test_what_waits_is_stored_though_the_readers_cannot_be_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    close = Readers.close
+
+    def fails(readers: Readers) -> None:
+        close(readers)
+        raise sqlite3.OperationalError("on purpose")
+
+    outcomes: list[Outcome] = []
+    engine = sqlite_engine(tmp_path, SettableClock())
+    await engine.start()
+    engine.append(Rig(engine, SettableClock()).draft("a", done=outcomes.append))
+    with monkeypatch.context() as patch:
+        patch.setattr(Readers, "close", fails)
+        with pytest.raises(sqlite3.OperationalError):
+            await engine.close()
+    assert outcomes == [Outcome(1)]
+    async with opened(tmp_path) as rig:
+        assert rig.engine.head == 1

@@ -191,11 +191,51 @@ async def test_that_there_is_room_again_is_noticed_though_nobody_publishes(tmp_p
         await eventually(lambda: rig.engine.trouble is None)
 
 
-async def test_what_may_yet_be_found_stored_is_unknown_unless_a_key_makes_it_safe(tmp_path: Path, gate: Gate) -> None:
+async def test_whoever_fails_in_hearing_of_a_refusal_holds_up_nobody(tmp_path: Path, gate: Gate) -> None:
+    async with opened(tmp_path, queue_events=2) as rig:
+
+        def fails(outcome: Outcome) -> None:
+            raise RuntimeError("on purpose")
+
+        relieved = asyncio.Event()
+        rig.engine.relieved = relieved.set
+        gate.error = full()
+        rig.engine.append(rig.draft("a", done=fails))
+        rig.engine.append(rig.draft("a", key="k", done=fails))
+        again = asyncio.ensure_future(rig.append("a", key="k"))
+        error_of(await again)
+        await relieved.wait()
+        assert (engine_of(rig).queue.events, rig.engine.congested) == (0, False)
+
+
+async def test_what_may_yet_be_found_stored_is_unknown_with_a_key_too(tmp_path: Path, gate: Gate) -> None:
     async with opened(tmp_path) as rig:
         gate.error = full(sqlite3.SQLITE_IOERR_FSYNC)
         assert error_of(await rig.append("a")).code is ErrorCode.OUTCOME_UNKNOWN
-        assert error_of(await rig.append("a", key="k")).code is ErrorCode.UNAVAILABLE
+        assert error_of(await rig.append("a", key="k")).code is ErrorCode.OUTCOME_UNKNOWN
+        gate.error = None
+        assert await rig.append("a", key="k") == Outcome(1)
+
+
+async def test_what_the_file_says_is_stored_is_stored_though_its_commit_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = [full(sqlite3.SQLITE_IOERR)]
+    commit = Store.commit
+
+    def fails_late(store: Store, latest_floor: int) -> None:
+        commit(store, latest_floor)
+        if errors and store.head:
+            raise errors.pop()
+
+    monkeypatch.setattr(Store, "commit", fails_late)
+    async with opened(tmp_path) as rig:
+        assert await rig.append("a", key="k") == Outcome(1)
+        assert not errors
+        assert await rig.append("a", key="k") == Outcome(1, duplicate=True)
+        assert await rig.append("b") == Outcome(2)
+    async with opened(tmp_path) as rig:
+        assert [entry.topic for entry in await rig.read_all(["#"])] == ["a", "b"]
 
 
 async def test_one_event_that_cannot_be_stored_does_not_take_the_others_with_it(tmp_path: Path) -> None:

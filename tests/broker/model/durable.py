@@ -134,6 +134,7 @@ class _SqliteDisk(Disk):
         engine = _Watched(
             self._place,
             now_ms=clock.now_ms,
+            steady_ms=clock.steady_ms,
             sync="normal",  # a process that dies loses nothing either way, and nothing here is about the disk itself
             log_events=limits.log_events,
             log_bytes=limits.log_bytes,

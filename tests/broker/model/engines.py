@@ -23,6 +23,7 @@ class _MemoryDisk(Disk):
         limits = self._limits
         return self._engine_class(
             now_ms=self.clock.now_ms,
+            steady_ms=self.clock.steady_ms,
             log_events=limits.log_events,
             log_bytes=limits.log_bytes,
             log_age_ms=limits.log_age_ms,

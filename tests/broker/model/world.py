@@ -351,13 +351,14 @@ class World:
             self.ephemerals[serial] = ({**event, "ts": now}, hidden_from)
             return Expected(type="ack", seq=None, duplicate=None)
         if key is not None:
-            known = self.model.known(client.subject, message["topic"], key, now)
+            steady = self.clock.steady_ms()
+            known = self.model.known(client.subject, message["topic"], key, steady)
             if known is not None:
                 self._repeated += 1
                 return Expected(type="ack", serial=known, duplicate=True)
-            if not self.model.has_room(client.subject, now):
+            if not self.model.has_room(client.subject, steady):
                 return Expected(type="error", code="UNAVAILABLE", field="key")
-            self.model.remember(client.subject, message["topic"], key, serial, now)
+            self.model.remember(client.subject, message["topic"], key, serial, steady)
         self._drafts[serial] = (client, _Draft(event, hidden_from, now))
         client.queue.append(serial)
         return Expected(type="ack", serial=serial, duplicate=None)
