@@ -220,10 +220,7 @@ class SqliteEngine(SqliteReading):
                 draft.done(Outcome(error=closed()))
         elif draft.key is None or self.queue.claim(draft, self._steady_ms()):
             self.queue.add(draft)
-            if self._waiting:
-                self._waiting.append(draft)
-            else:
-                self._submit(draft)
+            self._submit(draft)
 
     def _submit(self, item: Item) -> None:
         # What one turn of the loop publishes is handed over together.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import warnings
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -535,12 +536,14 @@ def forget(clock: FakeClock) -> None:
 
 def _discard(work: Any) -> None:
     """End a coroutine, and those that were handed to it, without a word about what was never begun."""
-    # A compiled coroutine does not show what it holds.
     if inspect.iscoroutine(work) and inspect.getcoroutinestate(work) == inspect.CORO_CREATED:
         for part in inspect.getcoroutinelocals(work).values():
             if inspect.iscoroutine(part):
                 part.close()
-    work.close()
+    with warnings.catch_warnings():
+        # A compiled coroutine does not show what it holds, so that cannot be closed before.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        work.close()
 
 
 def _as_event(message: Message, subject: str) -> Message:
