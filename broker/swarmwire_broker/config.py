@@ -33,12 +33,13 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["auto", "text", "json"]
 
 _DEFAULT_FILE = Path("swarmwire.toml")
-_CLIENT_VARIABLES = {
+_OTHER_VARIABLES = {
     "SWARMWIRE_CONFIG",
+    "SWARMWIRE_PURE",
     "SWARMWIRE_TOKEN",
     "SWARMWIRE_TOKEN_FILE",
     "SWARMWIRE_URL",
-}  # of the command line, not of the broker
+}  # of the command line and of the imports, not of the broker
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -138,7 +139,7 @@ def _from_flags(flags: Mapping[str, object]) -> dict[str, Given]:
 def _from_env(env: Mapping[str, str]) -> dict[str, Given]:
     found = {}
     for variable, text in env.items():
-        if not variable.startswith("SWARMWIRE_") or variable in _CLIENT_VARIABLES:
+        if not variable.startswith("SWARMWIRE_") or variable in _OTHER_VARIABLES:
             continue
         if (setting := _VARIABLES.get(variable)) is None:
             raise ConfigError(f"{variable} (environment) is not a setting{nearest(variable, _VARIABLES)}", variable)

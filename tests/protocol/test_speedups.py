@@ -5,7 +5,6 @@ import random
 from collections.abc import Iterator
 from contextlib import suppress
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -18,10 +17,13 @@ from swarmwire_protocol.codec import MAX_DEPTH, check_data, decode_from_broker, 
 from swarmwire_protocol.errors import SwarmwireError
 from swarmwire_protocol.messages import Event, Publish
 
-IS_COMPILED = find_spec("swarmwire_protocol.speedups") is not None
-"""Whether there are two of each function here, or the one in Python alone."""
+TWINS: list[Any] = [fallbacks]
+"""Two of each function where it was compiled, else the one in Python alone."""
 
-TWINS: list[Any] = [fallbacks, *([import_module("swarmwire_protocol.speedups")] if IS_COMPILED else [])]
+with suppress(ImportError):
+    TWINS.append(import_module("swarmwire_protocol.speedups"))
+
+IS_COMPILED = len(TWINS) == 2
 
 both = pytest.mark.parametrize("module", TWINS, ids=lambda module: module.__name__.rpartition(".")[2])
 
