@@ -18,6 +18,7 @@ $(READY): pyproject.toml
 	@touch $(READY)
 
 $(BUILT): $(READY) hatch_build.py $(TYPED) $(patsubst %.pxd,%.py,$(filter %.pxd,$(TYPED)))
+	@echo "compiling the data plane (a minute the first time)"
 	$(BIN)/python hatch_build.py
 	@touch $(BUILT)
 
