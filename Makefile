@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 TYPED  := $(shell find broker protocol -name '*.pxd' -o -name '*.pyx')
 BUILT  := $(VENV)/.built
 
-.PHONY: help run test check format test-autobahn test-docker soak bench clean
+.PHONY: help run test check format test-autobahn test-docker test-windows soak bench clean
 
 help:            ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -26,6 +26,7 @@ run: $(BUILT)    ## set everything up and serve on ws://127.0.0.1:8765/ws (ARGS=
 	$(BIN)/swarmwire serve $(ARGS)
 
 test: $(BUILT)   ## run every test, and those of protocol and broker without compiled modules (ARGS="-k router" adds flags)
+	@tests/tools
 	$(BIN)/python -m pytest $(ARGS)
 	SWARMWIRE_PURE=1 $(BIN)/python -m pytest tests/protocol tests/broker $(ARGS)
 
@@ -41,6 +42,9 @@ format: $(READY) ## rewrite the code as `make check` wants it
 
 test-docker:     ## build the image and the compose project, publish through them and read back (needs Docker)
 	tests/docker/run
+
+test-windows: $(READY) ## run the tests for Windows under wine, which root gets on Debian where it is missing
+	PYTHON=$(BIN)/python tests/windows/run $(ARGS)
 
 test-autobahn: $(BUILT) ## run the Autobahn suite against the WebSocket path (needs Python 2.7; WRITE=1: into the docs)
 	$(BIN)/python tests/autobahn/suite.py $(if $(WRITE),--write)

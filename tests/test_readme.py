@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
+from swarmwire_broker.config import Config
 from swarmwire_broker.server import Server
 
 ROOT = Path(__file__).parent.parent
@@ -16,6 +19,10 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 PROGRAMS = [block for block in PYTHON if "def test_" not in block]
 TESTS = [block for block in PYTHON if "def test_" in block]
+
+
+TOOLS = all(shutil.which(tool) for tool in ("bash", "curl", "jq", "socat"))
+SHELL = [block for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL) if re.search(r"curl|socat", block)]
 
 
 async def _run(*command: str, cwd: Path) -> tuple[int, str]:
@@ -34,11 +41,12 @@ def test_the_readme_has_programs_to_run() -> None:
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-async def test_a_program_of_the_readme_runs(program: str, broker: Server, tmp_path: Path) -> None:
+async def test_a_program_of_the_readme_runs(program: str, tmp_path: Path) -> None:
     script = tmp_path / "program.py"
-    script.write_text(program.replace("ws://127.0.0.1:8765/ws", broker.url), encoding="utf-8")
+    async with Server(Config(port=0)) as server:
+        script.write_text(program.replace("ws://127.0.0.1:8765/ws", server.url), encoding="utf-8")
 
-    code, output = await _run(sys.executable, "-W", "error", str(script), cwd=tmp_path)
+        code, output = await _run(sys.executable, "-W", "error", str(script), cwd=tmp_path)
 
     assert code == 0, output
     assert "Traceback" not in output
@@ -52,6 +60,25 @@ async def test_the_test_of_the_readme_passes_in_a_project_of_its_own(tmp_path: P
 
     assert code == 0, output
     assert "1 passed" in output
+
+
+@pytest.mark.skipif(not TOOLS and "CI" not in os.environ, reason="needs curl, jq and socat")
+async def test_what_the_readme_types_into_a_shell_prints_what_it_shows(tmp_path: Path) -> None:
+    assert len(SHELL) == 2
+    commands, shown = _session("".join(SHELL))
+    async with Server(Config(port=0, unix=str(tmp_path / "swarmwire" / "swarmwire.sock"))) as server:
+        script = commands.replace("127.0.0.1:8765", f"127.0.0.1:{server.port}")
+
+        code, output = await _run("env", f"XDG_RUNTIME_DIR={tmp_path}", "bash", "-euc", script, cwd=tmp_path)
+
+    assert (code, output) == (0, shown)
+
+
+def _session(block: str) -> tuple[str, str]:
+    """The commands of a shell, and what they print."""
+    lines = block.splitlines(keepends=True)
+    commands = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+    return "".join(commands), "".join(line for line in lines if not line.startswith("$ "))
 
 
 @pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\(([^)#]+)\)", README))))

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,14 +25,30 @@ static int started, in_flight, epoll;
 static bool reads(const Connection *c) { return c->role != STALLED || c->state != READY || c->awake; }
 
 static void watch(Connection *c, int operation) {
-  struct epoll_event e = {.events = (reads(c) ? EPOLLIN : 0) | (c->wants_write ? EPOLLOUT : 0), .data.ptr = c};
+  bool writes = c->wants_write && c->out_fd == c->fd;
+  struct epoll_event e = {.events = (reads(c) ? EPOLLIN : 0) | (writes ? EPOLLOUT : 0), .data.ptr = c};
   epoll_ctl(epoll, operation, c->fd, &e);
+}
+
+// The FIFO that is written to is watched only while there is something to wait for.
+static void watch_out(Connection *c) {
+  struct epoll_event e = {.events = EPOLLOUT, .data.ptr = c};
+  epoll_ctl(epoll, c->wants_write ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, c->out_fd, &e);
 }
 
 static void want_write(Connection *c, bool wanted) {
   if (c->wants_write == wanted) return;
   c->wants_write = wanted;
-  watch(c, EPOLL_CTL_MOD);
+  if (c->out_fd == c->fd) watch(c, EPOLL_CTL_MOD);
+  else watch_out(c);
+}
+
+static void hang_up(Connection *c) {
+  let_go(c);
+  if (c->out_fd != c->fd) close(c->out_fd);
+  close(c->fd);
+  c->fd = c->out_fd = -1;
+  c->in.start = c->in.end = c->out.start = c->out.end = 0;
 }
 
 void kill_connection(Connection *c, const char *why) {
@@ -41,14 +59,13 @@ void kill_connection(Connection *c, const char *why) {
   else if (c->state != NEW) in_flight--;
   c->state = DEAD;
   dead_count++;
-  close(c->fd);
-  c->fd = -1;
+  hang_up(c);
   if (c->role == SUBSCRIBER) topics[c->topic].fan--;
 }
 
 void flush(Connection *c) {
   while (c->out.start < c->out.end) {
-    ssize_t sent = send(c->fd, c->out.bytes + c->out.start, c->out.end - c->out.start, MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t sent = write(c->out_fd, c->out.bytes + c->out.start, c->out.end - c->out.start);
     if (sent >= 0) {
       c->out.start += (size_t)sent;
     } else if (errno == EAGAIN) {
@@ -63,7 +80,7 @@ void flush(Connection *c) {
   want_write(c, false);
 }
 
-static char *room(Connection *c, size_t length) {
+char *room(Connection *c, size_t length) {
   if (c->out.end + length > c->out.capacity) {
     c->out.capacity = (c->out.end + length) * 2 + 512;
     c->out.bytes = grow(c->out.bytes, c->out.capacity);
@@ -71,42 +88,7 @@ static char *room(Connection *c, size_t length) {
   return c->out.bytes + c->out.end;
 }
 
-static char *put_header(char *at, int opcode, size_t length) {
-  *at++ = (char)(0x80 | opcode);
-  if (length < 126) {
-    *at++ = (char)(0x80 | length);
-    return at;
-  }
-  int bytes = length < 65536 ? 2 : 8;
-  *at++ = (char)(0x80 | (bytes == 2 ? 126 : 127));
-  for (int i = bytes - 1; i >= 0; i--) *at++ = (char)((u64)length >> (8 * i));
-  return at;
-}
-
-static u32 next_mask(void) {
-  static u32 state = 0x9e3779b9;
-  state ^= state << 13;
-  state ^= state >> 17;
-  state ^= state << 5;
-  return state | 0x01010101;
-}
-
-void put_frame(Connection *c, int opcode, const char *bytes, size_t length) {
-  char *start = room(c, length + 14), *at = put_header(start, opcode, length);
-  u32 mask = next_mask();
-  u64 wide = ((u64)mask << 32) | mask;
-  memcpy(at, &mask, 4);
-  at += 4;
-  size_t i = 0;
-  for (; i + 8 <= length; i += 8) {
-    u64 word;
-    memcpy(&word, bytes + i, 8);
-    word ^= wide;
-    memcpy(at + i, &word, 8);
-  }
-  for (; i < length; i++) at[i] = (char)(bytes[i] ^ ((char *)&mask)[i & 3]);
-  c->out.end += (size_t)(at - start) + length;
-}
+void put_message(Connection *c, const char *bytes, size_t length) { opt.framing->put(c, bytes, length); }
 
 // ---- opening
 
@@ -140,7 +122,7 @@ void finish_handshake(Connection *c) {
     char cursor[96];
     snprintf(cursor, sizeof cursor, "%s:%llu", c->epoch, (unsigned long long)c->last_seq);
     Rendered r = render(step_text(c, &opt.steps[c->step]), (Subject){c->id, c->topic, cursor});
-    put_frame(c, opt.binary ? 2 : 1, r.bytes, r.length);
+    put_message(c, r.bytes, r.length);
     free(r.bytes);
     c->step++;
     flush(c);
@@ -156,7 +138,7 @@ static void bind_source(const Connection *c) {
   if (bind(c->fd, (struct sockaddr *)&source, sizeof source)) die("bind");
 }
 
-static void start(Connection *c) {
+static int open_tcp(Connection *c) {
   int one = 1, small = STALLED_BUFFER;
   c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (c->fd < 0) die("socket");
@@ -165,16 +147,36 @@ static void start(Connection *c) {
   bind_source(c);
   struct sockaddr_in server = {.sin_family = AF_INET, .sin_port = htons((uint16_t)opt.port)};
   inet_pton(AF_INET, opt.host, &server.sin_addr);
+  return connect(c->fd, (struct sockaddr *)&server, sizeof server) && errno != EINPROGRESS ? errno : 0;
+}
+
+// It waits for room in the server's queue: without waiting the kernel would refuse where TCP lets one wait.
+static int open_unix(Connection *c) {
+  struct sockaddr_un server = {.sun_family = AF_UNIX};
+  if (strlen(opt.unix_path) >= sizeof server.sun_path) die("--unix is too long");
+  strcpy(server.sun_path, opt.unix_path);
+  if ((c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) < 0) die("socket");
+  if (connect(c->fd, (struct sockaddr *)&server, sizeof server)) return errno;
+  return fcntl(c->fd, F_SETFL, O_NONBLOCK) ? errno : 0;
+}
+
+static void start(Connection *c) {
+  int failed = 0;
+  c->held = -1;
+  if (opt.fifos) open_fifos(c);
+  else failed = opt.unix_path ? open_unix(c) : open_tcp(c);
+  if (!opt.fifos) c->out_fd = c->fd;
   in_flight++;
   c->state = CONNECTING;
   c->wants_write = true;
+  c->greeted = false;
   c->step = 0;
-  int failed = connect(c->fd, (struct sockaddr *)&server, sizeof server);
   watch(c, EPOLL_CTL_ADD);
-  if (failed && errno != EINPROGRESS) kill_connection(c, strerror(errno));
+  if (c->out_fd != c->fd) watch_out(c);
+  if (failed) kill_connection(c, strerror(failed));
 }
 
-static void upgrade(Connection *c) {
+static void greet(Connection *c) {
   int error = 0;
   socklen_t size = sizeof error;
   getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &size);
@@ -182,19 +184,10 @@ static void upgrade(Connection *c) {
     kill_connection(c, strerror(error));
     return;
   }
-  Subject subject = {c->id, c->topic, ""};
-  const char *path = render_text(opt.path, subject), *headers = render_text(opt.headers, subject);
-  size_t space = strlen(path) + strlen(headers) + 1024;
-  int length = snprintf(room(c, space), space,
-                        "GET %s HTTP/1.1\r\nHost: %s:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n%s%s%s%s\r\n",
-                        path, opt.host, opt.port, headers, opt.subprotocol ? "Sec-WebSocket-Protocol: " : "",
-                        opt.subprotocol ? opt.subprotocol : "", opt.subprotocol ? "\r\n" : "");
-  c->out.end += (size_t)length;
-  free((char *)path);
-  free((char *)headers);
-  c->state = UPGRADING;
+  c->state = STEPPING;
+  opt.framing->greet(c);
   flush(c);
+  finish_handshake(c);
 }
 
 static Role role_of(int i) {
@@ -212,7 +205,7 @@ void make_connections(void) {
   for (int i = 0; i < connection_count; i++) {
     Role role = role_of(i);
     int topic = (i - firsts[role]) % opt.topics;
-    connections[i] = (Connection){.fd = -1, .id = i, .role = role, .topic = topic};
+    connections[i] = (Connection){.fd = -1, .out_fd = -1, .held = -1, .id = i, .role = role, .topic = topic};
     topics[topic].fan += role == SUBSCRIBER;
     topics[topic].publishers += role == PUBLISHER;
   }
@@ -237,10 +230,9 @@ void cut_subscribers(void) {
   for (int i = 0; i < connection_count; i++) {
     Connection *c = &connections[i];
     if (c->role != SUBSCRIBER || c->state != READY) continue;
-    close(c->fd);
+    hang_up(c);
     ready_count--;
     c->state = NEW;
-    c->in.start = c->in.end = c->out.start = c->out.end = 0;
     c->resuming = true;
   }
 }
@@ -263,7 +255,7 @@ void wake(Connection *c) {
 static void serve(Connection *c, u32 events) {
   if (c->state == DEAD) return;
   if (c->state == CONNECTING) {
-    upgrade(c);
+    greet(c);
     return;
   }
   bool broken = events & (EPOLLHUP | EPOLLERR);

@@ -36,7 +36,7 @@ static void publish(Connection *c, u64 time) {
   count.published++;
   if (opt.answers) c->sent_at[c->sent % (u64)opt.window] = time;
   stamp(&c->message, time, ++c->sent);
-  put_frame(c, opt.binary ? 2 : 1, c->message.bytes, c->message.length);
+  put_message(c, c->message.bytes, c->message.length);
 }
 
 static bool can_take(const Connection *c) { return c->state == READY && c->out.end - c->out.start < FULL; }
@@ -222,7 +222,7 @@ static void wake_stalled(void) {
 
 static void probe(Connection *c, u64 time) {
   c->probed = time;
-  put_frame(c, opt.binary ? 2 : 1, opt.probe_frame, strlen(opt.probe_frame));
+  put_message(c, opt.probe_frame, strlen(opt.probe_frame));
   flush(c);
 }
 

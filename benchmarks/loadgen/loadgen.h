@@ -9,8 +9,22 @@ typedef uint8_t u8;
 typedef uint32_t u32;
 typedef uint64_t u64;
 
+enum { LARGEST_MESSAGE = 7 << 19 };
 enum { MAX_STEPS = 32, MAX_PIDS = 64, MAX_HEADERS = 16384, MAX_STAMPS = 8 };
 static const u64 SECOND = 1000000000ull;
+
+typedef struct Connection Connection;
+
+// ---- framing.c: how messages lie in the bytes of a connection, in both directions
+
+typedef struct {
+  const char *name;
+  void (*greet)(Connection *c);  // what a client says first
+  void (*put)(Connection *c, const char *bytes, size_t length);
+  // Hand over the messages that are whole; where the rest begins.
+  const char *(*take)(Connection *c, const char *at, const char *end, u64 time);
+} Framing;
+const Framing *framing_named(const char *name);
 
 // ---- options.c
 
@@ -20,6 +34,8 @@ typedef struct { Audience audience; bool wait; const char *text; } Step;
 
 typedef struct {
   const char *name, *host, *path, *subprotocol, *marker, *topic_format, *publish, *star;
+  const char *unix_path, *fifos;
+  const Framing *framing;
   const char *reply_from, *reply_to, *error_marker, *gap_marker, *seq_key, *cursor_key, *resume_frame;
   const char *answers, *probe_frame, *probe_wait;
   char headers[MAX_HEADERS];
@@ -56,17 +72,19 @@ void append(Rendered *r, const void *bytes, size_t length);
 typedef enum { SUBSCRIBER, STALLED, IDLE, PUBLISHER } Role;
 typedef enum { NEW, CONNECTING, UPGRADING, STEPPING, READY, DEAD } State;
 typedef struct { char *bytes; size_t start, end, capacity; } Buffer;
-typedef struct {
-  int fd, id, topic, step;
+struct Connection {
+  int fd, out_fd;  // the same for a socket, two for FIFOs
+  int held;        // of FIFOs: keeps the one we write to alive until the server has opened it; else -1
+  int id, topic, step;
   Role role;
   State state;
-  bool wants_write, awake, resuming, gap_seen;
+  bool wants_write, awake, resuming, gap_seen, greeted;
   Buffer in, out;
   u64 last_number, sent, last_seq, answered, probed;
   u64 *sent_at;  // of the last `window` messages, where answers are awaited
   char epoch[64];
   Rendered message;
-} Connection;
+};
 typedef struct { u64 expected, delivered, published, published_when_back; long fan; int publishers; } Topic;
 
 extern Connection *connections;
@@ -77,11 +95,24 @@ void connect_all(void);
 void cut_subscribers(void);
 void return_subscribers(void);
 void pump(u64 until);
-void put_frame(Connection *c, int opcode, const char *bytes, size_t length);
+char *room(Connection *c, size_t length);
+void put_message(Connection *c, const char *bytes, size_t length);
 void flush(Connection *c);
 void wake(Connection *c);
 void finish_handshake(Connection *c);
 void kill_connection(Connection *c, const char *why);
+
+// ---- fifo.c
+
+void open_fifos(Connection *c);
+const char *take_acceptance(Connection *c, const char *at);
+void let_go(Connection *c);
+
+// ---- websocket.c
+
+void ask_for_upgrade(Connection *c);
+void put_websocket_frame(Connection *c, const char *bytes, size_t length);
+const char *take_websocket_frames(Connection *c, const char *at, const char *end, u64 time);
 
 // ---- receive.c
 
@@ -90,6 +121,7 @@ typedef struct {
 } Counters;
 extern Counters count;
 void receive(Connection *c);
+void on_message(Connection *c, const char *bytes, size_t length, u64 time);
 
 // ---- load.c
 

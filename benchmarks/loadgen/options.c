@@ -13,13 +13,16 @@ Options opt = {
     .interval_us = 10000, .warmup = 1, .duration = 3, .settle = 0.2, .drain = 3, .connect_timeout = 60,
 };
 
-typedef enum { WORD, WHOLE, LONG, REAL, FLAG, HEADER, REPLY, TOKENS, PID, FRAME, WAIT, HELP } Kind;
+typedef enum { WORD, WHOLE, LONG, REAL, FLAG, HEADER, REPLY, TOKENS, PID, FRAMING, FRAME, WAIT, HELP } Kind;
 typedef struct { const char *name; Kind kind; void *target; Audience audience; const char *help; } Option;
 
 static const Option TABLE[] = {
     {"name", WORD, &opt.name, 0, "S: what the run is called in the result"},
     {"host", WORD, &opt.host, 0, "IP of the server"},
     {"port", WHOLE, &opt.port, 0, "N: port of the server"},
+    {"unix", WORD, &opt.unix_path, 0, "PATH of the server's Unix socket, in place of host and port"},
+    {"fifos", WORD, &opt.fifos, 0, "DIR where the server's control FIFO is, in place of host and port"},
+    {"framing", FRAMING, NULL, 0, "websocket | swarm (preface, then length and message) | lines: how messages lie in the bytes"},
     {"path", WORD, &opt.path, 0, "T: path of the WebSocket, a template"},
     {"header", HEADER, NULL, 0, "'K: V': a header of the upgrade, a template (repeat)"},
     {"subprotocol", WORD, &opt.subprotocol, 0, "S: WebSocket subprotocol to ask for"},
@@ -76,7 +79,7 @@ static const Option TABLE[] = {
 enum { OPTIONS = sizeof TABLE / sizeof *TABLE };
 
 static void help(void) {
-  puts("loadgen [options]: a WebSocket publish/subscribe load generator\n");
+  puts("loadgen [options]: a publish/subscribe load generator for WebSockets, TCP, Unix sockets and FIFOs\n");
   for (int i = 0; i < OPTIONS; i++) printf("  --%s %s\n", TABLE[i].name, TABLE[i].help);
   exit(0);
 }
@@ -123,6 +126,7 @@ static void apply(const Option *o, char *value) {
     case REPLY: add_reply(value); break;
     case TOKENS: read_tokens(value); break;
     case PID: if (opt.pid_count < MAX_PIDS) opt.pids[opt.pid_count++] = atoi(value); break;
+    case FRAMING: if (!(opt.framing = framing_named(value))) die("--framing is websocket, swarm or lines"); break;
     case FRAME: add_step(o, false, value); break;
     case WAIT: add_step(o, true, value); break;
     case HELP: help();
@@ -140,6 +144,7 @@ void read_options(int argc, char **argv) {
     if (found < 1000) exit(2);
     apply(&TABLE[found - 1000], optarg);
   }
+  if (!opt.framing) opt.framing = framing_named("websocket");
   if (opt.topics < 1) opt.topics = 1;
   if (opt.patterns < 1) opt.patterns = 1;
   if (opt.answers && opt.window < 1) opt.window = 1;

@@ -1,14 +1,13 @@
-// What servers send: the upgrade's answer, frames, and the messages inside them, counted by their marker.
+// What servers send: the messages of connections, and the published ones inside them, counted by their marker.
 #include "loadgen.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <unistd.h>
 
-enum { READ_SIZE = 1 << 19, WORK_SIZE = 1 << 22, LONG_REST = 1 << 18, STAMP_DIGITS = 19, NUMBER_DIGITS = 10 };
-enum { CLOSE = 8, PING = 9, PONG = 10 };
+enum { READ_SIZE = 1 << 19, WORK_SIZE = LARGEST_MESSAGE + READ_SIZE, LONG_REST = 1 << 18, STAMP_DIGITS = 19, NUMBER_DIGITS = 10 };
 
 Counters count;
 static char *work;
@@ -102,11 +101,11 @@ static bool is_awaited(Connection *c, const char *bytes, size_t length) {
   return find(bytes, length, opt.steps[c->step].text) != NULL;
 }
 
-static void on_text(Connection *c, const char *bytes, size_t length, u64 time) {
+void on_message(Connection *c, const char *bytes, size_t length, u64 time) {
   count.frames++;
   size_t asked = opt.reply_from ? strlen(opt.reply_from) : 0;
   if (asked && length >= asked && !memcmp(bytes, opt.reply_from, asked)) {
-    put_frame(c, opt.binary ? 2 : 1, opt.reply_to, strlen(opt.reply_to));
+    put_message(c, opt.reply_to, strlen(opt.reply_to));
     flush(c);
     if (length == asked) return;
   }
@@ -125,50 +124,6 @@ static void on_text(Connection *c, const char *bytes, size_t length, u64 time) {
   }
 }
 
-static void on_frame(Connection *c, int opcode, const char *bytes, size_t length, u64 time) {
-  if (opcode == CLOSE) {
-    if (count.closes++ < 5) fprintf(stderr, "loadgen: closed with %d\n", length >= 2 ? (u8)bytes[0] << 8 | (u8)bytes[1] : 0);
-  } else if (opcode == PING) {
-    put_frame(c, PONG, bytes, length < 126 ? length : 125);
-    flush(c);
-  } else if (opcode != PONG) {
-    on_text(c, bytes, length, time);
-  }
-}
-
-// The frames that are whole; where the rest begins.
-static const char *take_frames(Connection *c, const char *at, const char *end, u64 time) {
-  while (end - at >= 2 && c->state != DEAD) {
-    size_t length = (u8)at[1] & 127, extended = length == 126 ? 2 : length == 127 ? 8 : 0, head = 2 + extended;
-    if ((size_t)(end - at) < head) break;
-    if (extended) length = 0;
-    for (size_t i = 0; i < extended; i++) length = length << 8 | (u8)at[2 + i];
-    if ((u8)at[1] & 128 || length > WORK_SIZE - READ_SIZE) {
-      kill_connection(c, "masked or too large a frame");
-      break;
-    }
-    if ((size_t)(end - at) < head + length) break;
-    on_frame(c, at[0] & 15, at + head, length, time);
-    at += head + length;
-  }
-  return at;
-}
-
-// The answer to the upgrade; where it ends, or NULL while it is not all there.
-static const char *take_upgrade(Connection *c, const char *at, const char *end) {
-  char *stop = find(at, (size_t)(end - at), "\r\n\r\n");
-  if (!stop) return NULL;
-  if (strncmp(at, "HTTP/1.1 101", 12)) {
-    *stop = 0;
-    fprintf(stderr, "loadgen: upgrade refused: %.300s\n", at);
-    kill_connection(c, "no 101");
-  } else {
-    c->state = STEPPING;
-    finish_handshake(c);
-  }
-  return stop + 4;
-}
-
 static void keep(Connection *c, const char *at, size_t length) {
   if (length > c->in.capacity) {
     c->in.capacity = length * 2;
@@ -182,15 +137,14 @@ void receive(Connection *c) {
   if (!work) work = allocate(WORK_SIZE + 64);
   if (c->in.end) memcpy(work, c->in.bytes, c->in.end);
   size_t space = (c->in.end > LONG_REST ? WORK_SIZE : READ_SIZE) - c->in.end;
-  ssize_t got = recv(c->fd, work + c->in.end, space, MSG_DONTWAIT);
+  ssize_t got = read(c->fd, work + c->in.end, space);
   if (got <= 0) {
     if (got == 0 || (errno != EAGAIN && errno != EINTR)) kill_connection(c, got ? strerror(errno) : "end of stream");
     return;
   }
   count.reads++;
   count.bytes += (u64)got;
-  const char *at = work, *end = work + c->in.end + got;
-  if (c->state == UPGRADING && !(at = take_upgrade(c, at, end))) at = work;
-  else at = take_frames(c, at, end, now());
+  const char *end = work + c->in.end + got, *at = c->held < 0 ? work : take_acceptance(c, work);
+  at = opt.framing->take(c, at, end, now());
   if (c->state != DEAD) keep(c, at, (size_t)(end - at));
 }

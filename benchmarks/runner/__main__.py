@@ -25,10 +25,13 @@ _QUICK: Final = Times(warmup=0.2, measured=0.5, most=1.5)
 _FULL: Final = Times(warmup=0.3, measured=1.0)
 _QUICK_PEERS: Final = (
     "swarmwire",
+    "swarmwire_unix",
     "swarmwire_stored",
     "coalesce",
     "direct",
+    "echo",
     "nats",
+    "nats_tcp",
     "centrifugo",
     "mosquitto",
     "socketio",

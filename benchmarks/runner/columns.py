@@ -59,6 +59,12 @@ COLUMNS: Final[dict[Shown, tuple[tuple[str, str], ...]]] = {
         ("rss_per_message", "bytes of memory a topic"),
         ("rss_peak_kb", "peak memory, KB"),
     ),
+    Shown.BESIDE: (
+        (_CPU, "CPU a delivery, µs"),
+        ("delivery_rate", "deliveries a second"),
+        ("p50_us", "p50, µs"),
+        ("p99_us", "p99, µs"),
+    ),
     Shown.RECONNECT: (
         ("storm_ready_s", "all back, s"),
         ("storm_caught_up_s", "all caught up, s"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from .credentials import TOKENS
-from .peers import Dialect
+from .peers import FIFOS, SOCKET, Dialect, Way
 from .places import BUILD, ROOT
 from .processes import GENERATOR_CORE, Running, pinned, words
 from .workloads import Workload
@@ -45,7 +45,7 @@ class Times:
 def generate(server: Running, workload: Workload, times: Times, rate: float | None = None) -> Figures:
     """Run a workload; `rate` in messages a second stands in for the workload's own."""
     command = words(server.peer.awaiting) if workload.awaited else [str(BUILD / "loadgen")]
-    command += ["--port", str(server.port), "--pid", str(server.pid), "--tokens", str(TOKENS)]
+    command += [*_where(server), "--pid", str(server.pid), "--tokens", str(TOKENS)]
     command += _times(workload, times) if workload.awaited else arguments(server.peer.dialect, workload, times)
     if rate is not None:
         command += ["--rate", f"{rate:.0f}"]
@@ -64,6 +64,16 @@ def generate(server: Running, workload: Workload, times: Times, rate: float | No
         raise GeneratorFailed(done.stderr.strip()[-500:] or f"ended with {done.returncode}")
     figures = {name: value for name, value in json.loads(done.stdout).items() if name != "name"}
     return {name: None if value is None else float(value) for name, value in figures.items()}
+
+
+def _where(server: Running) -> tuple[str, str]:
+    match server.peer.way:
+        case Way.TCP:
+            return "--port", str(server.port)
+        case Way.UNIX:
+            return "--unix", str(server.runtime / SOCKET)
+        case Way.FIFO:
+            return "--fifos", str(server.runtime / FIFOS)
 
 
 def arguments(dialect: Dialect, workload: Workload, times: Times) -> list[str]:

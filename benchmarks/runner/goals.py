@@ -101,6 +101,10 @@ _BURSTS_MEMORY: Final = ("stored-bursts", _OURS)
 _AWAITED: Final = ("awaited", _KEPT)
 _JETSTREAM: Final = ("awaited", "jetstream")
 _MATCH: Final = ("topic-match", _OURS)
+_UNIX: Final = "swarmwire_unix"
+_WAYS: Final = "ways-pairs"
+_WAYS_SINGLE: Final = "ways-pairs-single"
+_ROUND_TRIP: Final = "round-trip"
 
 GOALS: Final[tuple[Goal, ...]] = (
     _yardstick("fanout-100", 100),
@@ -147,6 +151,15 @@ GOALS: Final[tuple[Goal, ...]] = (
         for server in (_OURS, _KEPT)
         for goal in _complete(workload, server)
     ),
+    Goal("pairs by Unix socket, batched: CPU against by WebSocket", (_WAYS, _UNIX), _CPU, (_WAYS, _OURS), 0.75),
+    Goal(
+        "pairs by Unix socket, unbatched: CPU against by WebSocket",
+        (_WAYS_SINGLE, _UNIX),
+        _CPU,
+        (_WAYS_SINGLE, _OURS),
+        0.75,
+    ),
+    Goal("round trip by Unix socket: p50 against a C echo", (_ROUND_TRIP, _UNIX), "p50_us", (_ROUND_TRIP, "echo"), 3),
     Goal("topic match, first time, against decoding", _MATCH, "uncached_us", _MATCH, 10, "<=", "decode_us"),
     Goal("topic match, known, against decoding", _MATCH, "cached_us", _MATCH, 0.3, "<=", "decode_us"),
 )

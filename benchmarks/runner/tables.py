@@ -9,7 +9,16 @@ from .peers import PEERS
 from .spreads import Runs, Spread, figure, number, ratio
 from .workloads import WORKLOADS
 
-__all__ = ["Entry", "figures_table", "goals_table", "grid", "latency_table", "ratios_table", "rows_and_columns"]
+__all__ = [
+    "Entry",
+    "against_table",
+    "figures_table",
+    "goals_table",
+    "grid",
+    "latency_table",
+    "ratios_table",
+    "rows_and_columns",
+]
 
 Entry = Callable[[str, str], str]
 """What stands in a cell: of a workload and a server."""
@@ -54,6 +63,19 @@ def ratios_table(runs: Runs, workloads: Sequence[str], name: str, ours: str = "s
         return _text(ratio(runs, (workload, ours), (workload, peer), name), 2)
 
     return _table(runs, workloads, entry, without=ours)
+
+
+def against_table(runs: Runs, columns: Sequence[tuple[str, str, str, str]]) -> str:
+    """Each server's figure divided by one server's: a title, the workload, the figure, and that server, a column."""
+    rows, _ = rows_and_columns(runs, [workload for _, workload, _, _ in columns])
+
+    def entry(peer: str, workload: str, name: str, other: str) -> str:
+        return _NOTHING if peer == other else _text(ratio(runs, (workload, peer), (workload, other), name), 2)
+
+    return grid(
+        ["server", *(title for title, _, _, _ in columns)],
+        ([PEERS[peer].title, *(entry(peer, *column) for _, *column in columns)] for peer in rows),
+    )
 
 
 def latency_table(runs: Runs, workloads: Sequence[str]) -> str:

@@ -23,6 +23,7 @@ class Shown(Enum):
     AWAITED = "awaited"
     RESUMED = "resumed"
     TOPICS = "topics"
+    BESIDE = "beside"
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ _NAIVE: Final = ("naive_starlette", "websockets_broadcast", "python_socketio")
 _LARGE: Final = ("swarmwire", "coalesce", "nats")
 _LARGE_SINGLE: Final = ("swarmwire", "direct", "nats")
 _SHARED_LOAD: Final = ("swarmwire", "nats", "centrifugo", "mosquitto")
+_WAYS: Final = ("swarmwire", "swarmwire_unix", "swarmwire_pipe", "nats_tcp")
 _STALL: Final = {"rate": 500, "payload": 4000}
 _ROOM: Final = ("limits.max_unauthenticated=6000",)
 _MILLIONS: Final = ("limits.log_events=2500000", "limits.log_bytes=none")
@@ -282,6 +284,16 @@ WORKLOADS: Final[dict[str, Workload]] = {
             settings=_MANY_TOPICS,
             takes=30,
             rounds=1,
+        ),
+        Workload("ways-pairs", "100 pairs, batched", Shown.BESIDE, _pairs(8), quick=True, peers=_WAYS),
+        Workload("ways-pairs-single", "100 pairs, unbatched", Shown.BESIDE, _pairs(1), peers=_WAYS),
+        Workload(
+            "round-trip",
+            "one pair, one message under way",
+            Shown.BESIDE,
+            _options(window=1),
+            quick=True,
+            peers=(*_WAYS, "echo"),
         ),
     )
 }

@@ -1,4 +1,4 @@
-"""The broker as an ASGI application: the WebSocket, health and metrics."""
+"""The broker as an ASGI application: the WebSocket, plain HTTP, health and metrics."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ from .core.ports import Peer
 from .metrics import CONTENT_TYPE, render
 from .transports.asgi import AsgiConnection
 from .transports.handover import EXTENSION
-from .transports.origin import FOREIGN_PAGE, Sites
+from .transports.origin import Sites
 from .transports.upgrade import SUBPROTOCOL, bearer_token
+from .web import web_routes
+from .web.gate import begun, refusal
+from .web.visit import address_of
 
 __all__ = ["create_app", "sites_of"]
 
@@ -46,6 +49,7 @@ def create_app(broker: Broker | Config | None = None) -> Starlette:
     ]
     if broker.config.metrics:
         routes.append(Route("/metrics", endpoints.metrics))
+    routes += web_routes(broker, sites_of(broker.config))
     app = Starlette(routes=routes, lifespan=endpoints.lifespan)
     app.state.broker = broker
     return app
@@ -77,13 +81,12 @@ class _Endpoints:
             self._broker.stats.refused_connections += 1
             await _deny(websocket, refused)
             return
-        await self._begin()
-        if not self._broker.is_running:
+        if not await begun(self._broker):
             await _deny(websocket, PlainTextResponse("The broker is stopped.\n", 503))
             return
         hub = self._broker.hub
         token = bearer_token(websocket.headers.get("authorization"))
-        peer = Peer(transport="websocket", address=_address(websocket), token=token)
+        peer = Peer(transport="websocket", address=address_of(websocket), token=token)
         hand_over = websocket.scope.get("extensions", {}).get(EXTENSION)
         if hand_over is not None:
             hand_over(hub, peer)  # it takes effect with the accept
@@ -92,18 +95,8 @@ class _Endpoints:
         if hand_over is None:
             await AsgiConnection(hub, websocket, peer).run()
 
-    async def _begin(self) -> None:
-        """Start a broker that nobody has started yet. One that was stopped stays stopped."""
-        if not self._broker.is_stopped:
-            await self._broker.start()
-
     def _refusal(self, request: HTTPConnection) -> Response | None:
-        """Why a request is not answered: the sites it may come from are the broker's own and those allowed."""
-        hosts, origins = request.headers.getlist("host"), request.headers.getlist("origin")
-        host = hosts[0] if len(hosts) == 1 else None
-        sentence = self._sites.refusal(host, origins[0] if origins else None, request.scope.get("scheme", "http"))
-        if sentence is None and len(origins) > 1:
-            sentence = FOREIGN_PAGE
+        sentence = refusal(self._sites, request)
         return None if sentence is None else PlainTextResponse(f"{sentence}\n", 403)
 
     # ---- health and metrics
@@ -116,8 +109,7 @@ class _Endpoints:
         """New clients are welcome."""
         if (refused := self._refusal(request)) is not None:
             return refused
-        await self._begin()
-        ready = self._broker.is_running and not self._broker.hub.is_draining
+        ready = await begun(self._broker) and not self._broker.hub.is_draining
         facts: dict[str, Any] = {"ready": ready}
         if self._broker.is_running:
             hub = self._broker.hub
@@ -137,8 +129,3 @@ async def _deny(websocket: WebSocket, response: Response) -> None:
         await websocket.send_denial_response(response)
     else:
         await websocket.close()
-
-
-def _address(connection: HTTPConnection) -> str:
-    client = connection.client
-    return f"{client.host}:{client.port}" if client is not None else ""

@@ -22,6 +22,7 @@ from .engines.memory import MemoryEngine
 from .engines.retention import Keep
 from .engines.sqlite import SqliteEngine
 from .local import LocalClient, LocalSubscription
+from .transports.peercred import own_subjects
 from .version import VERSION
 
 __all__ = ["Broker"]
@@ -54,7 +55,7 @@ class Broker:
     def _make_authenticator(self) -> Authenticator | None:
         if self._custom is not None:
             return custom_authenticator(self._custom)
-        return configured_authenticator(self.config.auth, revocations=self.revocations)
+        return configured_authenticator(self.config.auth, local_subjects=own_subjects(), revocations=self.revocations)
 
     @property
     def needs_login(self) -> bool:

@@ -15,6 +15,9 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from swarmwire_protocol.errors import SwarmwireError
+from swarmwire_protocol.places import check_name
+
 from .core.settings import Limits, Rates
 from .credentials import SECRETS, Auth, Problem, pattern_problems, raise_first
 from .sources import ConfigError, Given, Setting, build, check, flatten, nearest, parse, settings_of
@@ -36,6 +39,7 @@ _DEFAULT_FILE = Path("swarmwire.toml")
 _OTHER_VARIABLES = {
     "SWARMWIRE_CONFIG",
     "SWARMWIRE_PURE",
+    "SWARMWIRE_RUNTIME_DIR",
     "SWARMWIRE_TOKEN",
     "SWARMWIRE_TOKEN_FILE",
     "SWARMWIRE_URL",
@@ -54,6 +58,16 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The port to listen at; 0 takes a free one, which can be read back."""
     path: Annotated[str, Meta(pattern="^/")] = "/ws"
     """The path of the WebSocket."""
+    unix: str = "auto"
+    """The path of the Unix socket; `auto`: the place where clients look for a broker of this name; `off`."""
+    unix_uids: list[Annotated[int, Meta(ge=0)]] = []
+    """Users who may connect to it beside the broker's own and root."""
+    unix_gids: list[Annotated[int, Meta(ge=0)]] = []
+    """Groups whose members may connect to it."""
+    unix_executables: list[str] = []
+    """The only programs that may connect to it, by their absolute paths; empty: any."""
+    pipe: str = "off"
+    """The name of the named pipe; `auto`: the broker's own; `off`."""
     name: Annotated[str, Meta(pattern="^[A-Za-z0-9._-]{1,64}$")] = "swarmwire"
     """The broker's name, as the welcome tells it."""
     data: Annotated[str, Meta(min_length=1)] | None = None
@@ -85,10 +99,34 @@ def _problems(config: Config) -> Iterator[Problem]:
     if mine > most:
         names = ("limits.queue_size", "limits.max_queue_size")
         yield f"limits.queue_size ({mine}) is over limits.max_queue_size ({most})", names
+    yield from _name_problems(config)
+    yield from _unix_problems(config)
     yield from pattern_problems(config.rates.topics, "rates.topics")
     yield from pattern_problems(config.limits.log_rules, "limits.log_rules")
     if config.limits.log_rules and config.data is None:
         yield "limits.log_rules is for a log on disk: set data to a directory", ("limits.log_rules", "data")
+
+
+def _name_problems(config: Config) -> Iterator[Problem]:
+    for setting in ("name", "pipe"):
+        try:
+            check_name(getattr(config, setting))
+        except SwarmwireError as error:
+            yield f"{setting}: {error.message}", (setting,)
+
+
+def _unix_problems(config: Config) -> Iterator[Problem]:
+    if config.unix not in ("auto", "off") and "/" not in config.unix:
+        yield f"unix: expected auto, off or a path with a '/' in it, got {config.unix!r}", ("unix",)
+    for setting in ("unix_uids", "unix_gids", "unix_executables"):
+        if getattr(config, setting) and config.unix == "off":
+            yield f"{setting} means nothing while unix is off", (setting, "unix")
+    for setting in ("unix_uids", "unix_gids"):
+        if getattr(config, setting) and config.unix == "auto":
+            yield f"{setting} lets other users in: set unix to a path that they can reach", (setting, "unix")
+    for program in config.unix_executables:
+        if not program.startswith("/"):
+            yield f"unix_executables: expected absolute paths, got {program!r}", ("unix_executables",)
 
 
 # ---- Loading

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
@@ -67,6 +67,12 @@ class Auth(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What the shared token, and a JSON web token without `permissions`, allow.
 
     None: the shared token allows everything, a JSON web token without the claim nothing.
+    """
+
+    local: Literal["token", "full"] = "token"
+    """What a client of the broker's own user, or of root, may do without a token on a Unix socket or pipe.
+
+    `token`: nothing, it needs one like everybody; `full`: everything.
     """
 
     def __post_init__(self) -> None:
@@ -146,6 +152,8 @@ def _auth_problems(auth: Auth) -> Iterator[Problem]:
             yield f"{pair[0]} and {pair[1]} contradict each other: give one", pair
     yield from _key_problems(auth)
     yield from _permission_problems(auth)
+    if auth.local != "token" and not auth.configured:
+        yield "auth.local means nothing without authentication", ("auth.local",)
 
 
 def _key_problems(auth: Auth) -> Iterator[Problem]:

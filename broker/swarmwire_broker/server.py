@@ -18,6 +18,7 @@ from .app import create_app, sites_of
 from .auth.custom import Authenticate
 from .broker import Broker
 from .config import Config, ConfigError
+from .listeners import Listeners
 from .transports.handover import HandoverProtocol
 from .transports.origin import check_allow_lists, is_loopback
 from .transports.shortcut import shortcut_protocol
@@ -63,6 +64,7 @@ class Server:
         except ValueError as error:
             raise ConfigError(str(error)) from None
         _check_exposure(self.config, self.broker)
+        self._listeners = Listeners(self.config, self.broker)
         self._port: int | None = None
         self._uvicorn: _Uvicorn | None = None
         self._serving: asyncio.Task[None] | None = None
@@ -76,10 +78,24 @@ class Server:
         return self._port
 
     @property
+    def _grace(self) -> int:
+        """Seconds that connections have to end, once they were told."""
+        return max(1, round(self.config.limits.drain_timeout_ms / 1000) + 1)
+
+    @property
     def url(self) -> str:
-        """Where clients of this machine reach it."""
+        """Where clients of this machine reach its WebSocket."""
+        return f"ws://{self._authority}{self.config.path}"
+
+    @property
+    def urls(self) -> list[str]:
+        """Every way in which clients of this machine reach it; `url` comes first."""
+        return [self.url, *self._listeners.urls, f"http://{self._authority}"]
+
+    @property
+    def _authority(self) -> str:
         host = self.config.host if self.config.host not in ("", "0.0.0.0", "::") else "127.0.0.1"
-        return f"ws://{f'[{host}]' if ':' in host else host}:{self.port}{self.config.path}"
+        return f"{f'[{host}]' if ':' in host else host}:{self.port}"
 
     # ---- life
 
@@ -87,7 +103,8 @@ class Server:
         """Listen. Returns when connections are accepted.
 
         Raises:
-            OSError: the address cannot be listened at, for instance because the port is busy.
+            OSError: the address, or a Unix socket or pipe that was asked for, cannot be listened at, for instance
+                because the port is busy.
             RuntimeError: it runs already.
         """
         async with self._changing:
@@ -112,6 +129,11 @@ class Server:
             listens.cancel()
             await self._stop()
             raise OSError("the server did not start; the log says why")
+        try:
+            await self._listeners.start()
+        except BaseException:
+            await self._stop()
+            raise
 
     def _uvicorn_config(self) -> uvicorn.Config:
         return uvicorn.Config(
@@ -126,7 +148,7 @@ class Server:
             log_config=None,
             access_log=False,
             backlog=_BACKLOG,
-            timeout_graceful_shutdown=max(1, round(self.config.limits.drain_timeout_ms / 1000) + 1),
+            timeout_graceful_shutdown=self._grace,
         )
 
     async def stop(self) -> None:
@@ -142,16 +164,28 @@ class Server:
         server, self._uvicorn = self._uvicorn, None
         self._port = None
         try:
+            self._listeners.stop_listening()
             if server is not None and serving is not None:
                 for listener in getattr(server, "servers", []):
                     listener.close()
                 self.broker.drain()
                 server.should_exit = True
-                await asyncio.wait((serving,))
+                await self._drained(serving)
         finally:
+            self._listeners.abort()
             if serving is not None:
                 serving.cancel()
             await self.broker.stop()
+
+    async def _drained(self, serving: asyncio.Task[None]) -> None:
+        """Wait until every connection is gone, which takes as long as draining may; uvicorn bounds its own."""
+        others = asyncio.create_task(self._listeners.closed())
+        others.add_done_callback(_report)
+        try:
+            await asyncio.wait((others,), timeout=self._grace)
+            await asyncio.wait((serving,))
+        finally:
+            others.cancel()
 
     async def __aenter__(self) -> Server:
         await self.start()
@@ -173,7 +207,8 @@ def _check_exposure(config: Config, broker: Broker) -> None:
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # With the protocol named asyncio sets TCP_NODELAY on what it accepts; else an answer in two writes takes 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if sys.platform != "win32":
             # There it would let two brokers share a port; elsewhere it lets one follow another at once.

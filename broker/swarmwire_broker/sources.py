@@ -163,8 +163,8 @@ def _read(kind: inspect.Type, text: str) -> object:
             return int(text)
         case inspect.FloatType():
             return float(text)
-        case inspect.ListType():
-            return [item for part in text.split(",") if (item := part.strip())]
+        case inspect.ListType(item_type=item_type):
+            return [_read(item_type, item) for part in text.split(",") if (item := part.strip())]
         case inspect.DictType(value_type=value_type):
             pairs = (entry.rpartition("=") for entry in text.split())
             return {pattern: _read(value_type, rate) for pattern, _, rate in pairs}
@@ -224,6 +224,8 @@ def _describe(kind: inspect.Type) -> str:
             return "a whole number" + _bounds(low, high)
         case inspect.FloatType(ge=low, le=high):
             return "a number" + _bounds(low, high)
+        case inspect.ListType(item_type=inspect.IntType()):
+            return "a list of whole numbers"
         case inspect.ListType():
             return "a list of texts"
         case inspect.DictType(value_type=inspect.StructType(cls=cls)) if cls is LogRule:

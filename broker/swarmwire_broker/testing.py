@@ -4,7 +4,8 @@
         async with connect(broker.url) as client: ...
 
 The fixtures need pytest-asyncio. `broker` listens on a free port of loopback, lives as long as the test, and lets
-everyone in; `broker_factory` makes brokers with settings of your choice.
+everyone in; `broker_factory` makes brokers with settings of your choice. No client meets them by mistake: they have no
+Unix socket unless `unix` says so.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ if importlib.util.find_spec("pytest_asyncio") is not None:
         async with AsyncExitStack() as stack:
 
             async def make(*, authenticate: Any = None, **settings: Any) -> Server:
-                config = Config(**{"port": 0, "metrics": True, **settings})
+                config = Config(**{"port": 0, "metrics": True, "unix": "off", **settings})
                 return await stack.enter_async_context(Server(config, authenticate=authenticate))
 
             yield make

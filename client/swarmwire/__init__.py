@@ -13,10 +13,21 @@ Scripts without an event loop use `connect_sync`.
 from swarmwire_protocol.errors import ErrorCode, Outcome, SwarmwireError
 
 from .client import Client
-from .errors import Disconnected, QueueFull, ResumeFileError
+from .errors import (
+    Disconnected,
+    PlainPayload,
+    QueueFull,
+    ReplayedPayload,
+    ResumeFileError,
+    SealedPayloadError,
+    TamperedPayload,
+    UnknownKey,
+)
 from .handlers import Registration
+from .keyring import Key, Keyring
 from .opening import DEFAULT_URL, Connecting, connect
 from .records import Event, Gap, Live, Published
+from .sealing import Encryption
 from .subscription import Subscription
 from .sync import SyncClient, SyncSubscription, connect_sync
 from .version import VERSION
@@ -28,18 +39,26 @@ __all__ = [
     "Connecting",
     "DEFAULT_URL",
     "Disconnected",
+    "Encryption",
     "ErrorCode",
     "Event",
     "Gap",
+    "Key",
+    "Keyring",
     "Live",
     "Outcome",
+    "PlainPayload",
     "Published",
     "QueueFull",
     "Registration",
+    "ReplayedPayload",
     "ResumeFileError",
+    "SealedPayloadError",
     "Subscription",
     "SwarmwireError",
     "SyncClient",
     "SyncSubscription",
+    "TamperedPayload",
+    "UnknownKey",
     "VERSION",
 ]

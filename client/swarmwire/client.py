@@ -16,6 +16,7 @@ from .options import UNSET, From, Settings, Unset, ask_for
 from .progress import ResumePath
 from .publisher import Publisher
 from .records import Event, Gap, Live, Published
+from .sealing import Sealing
 from .subscription import Subscription
 
 __all__ = ["Client"]
@@ -31,7 +32,8 @@ class Client(Lifecycle):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self._publisher = Publisher(self._core.outgoing, self._core.ids)
+        self._sealing = None if settings.encryption is None else Sealing(settings.encryption)
+        self._publisher = Publisher(self._core.outgoing, self._core.ids, self._sealing)
         self._caller = Caller(self._core, settings)
         self._handlers = Handlers(self.subscribe, self._emitter)
 
@@ -46,6 +48,11 @@ class Client(Lifecycle):
     def id(self) -> str | None:
         """The broker's name for this connection; None while there is none."""
         return self._core.link.welcome.client_id if self._core.link is not None else None
+
+    @property
+    def url(self) -> str | None:
+        """Where the last connection went: the URL that was given, or where the broker was found."""
+        return self._supervisor.place
 
     @property
     def identity(self) -> Identity | None:
@@ -248,6 +255,7 @@ class Client(Lifecycle):
             live=live,
             resume_file=resume_file,
             resume_interval=resume_interval,
+            opener=None if self._sealing is None else self._sealing.opener(),
         )
 
     @overload

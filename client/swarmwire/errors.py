@@ -12,8 +12,13 @@ __all__ = [
     "ErrorCode",
     "Outcome",
     "QueueFull",
+    "PlainPayload",
+    "ReplayedPayload",
     "ResumeFileError",
+    "SealedPayloadError",
     "SwarmwireError",
+    "TamperedPayload",
+    "UnknownKey",
     "afresh",
     "error_from",
 ]
@@ -32,6 +37,48 @@ class ResumeFileError(SwarmwireError):
 
     def __init__(self, code: ErrorCode, message: str) -> None:
         super().__init__(code, message, field="resume_file")
+
+
+class SealedPayloadError(SwarmwireError):
+    """An event whose data cannot be trusted; it was not handed out. `docs/encryption.md` says what becomes of it.
+
+    Attributes:
+        topic: the topic it came on.
+        cursor: its place in the log; None for an ephemeral event, and where the SDK was not told.
+    """
+
+    def __init__(self, code: ErrorCode, message: str, *, topic: str) -> None:
+        super().__init__(code, message, field="data")
+        self.topic = topic
+        self.cursor: str | None = None
+
+
+class TamperedPayload(SealedPayloadError):
+    """The sealed data, its topic, its message key or its time is not what was sealed."""
+
+    def __init__(self, message: str, *, topic: str) -> None:
+        super().__init__(ErrorCode.INVALID_MESSAGE, message, topic=topic)
+
+
+class UnknownKey(SealedPayloadError):
+    """The data was sealed with a key that is none of this topic's."""
+
+    def __init__(self, message: str, *, topic: str) -> None:
+        super().__init__(ErrorCode.NOT_FOUND, message, topic=topic)
+
+
+class ReplayedPayload(SealedPayloadError):
+    """The sealed data was published before, or at another time than it says."""
+
+    def __init__(self, message: str, *, topic: str) -> None:
+        super().__init__(ErrorCode.REPLAYED, message, topic=topic)
+
+
+class PlainPayload(SealedPayloadError):
+    """The data is not sealed, though the topic has a key."""
+
+    def __init__(self, message: str, *, topic: str) -> None:
+        super().__init__(ErrorCode.INVALID_MESSAGE, message, topic=topic)
 
 
 def error_from(message: Error) -> SwarmwireError:

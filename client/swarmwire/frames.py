@@ -22,6 +22,8 @@ except ImportError:  # built without a compiler
 __all__ = ["FrameReader", "masked_texts"]
 
 _WHOLE_TEXT: Final = 0x81
+_MEDIUM: Final = 126
+"""The second byte of a frame, from which on it is not just the length of a payload without a mask."""
 
 
 class _Head(NamedTuple):
@@ -61,17 +63,22 @@ class FrameReader:
         """Take all whole frames out of the bytes; returns where the rest begins."""
         position, size, self._needed = 0, len(data), 0
         while size - position >= 2 and self._core.state is OPEN:
-            head = _head(data, position)
-            if head is None:
-                break
-            start, end = head
+            second = data[position + 1]
+            if second < _MEDIUM:  # as of most that comes: an acknowledgement, say
+                start = position + 2
+                end = start + second
+            else:
+                head = _head(data, position)
+                if head is None:
+                    break
+                start, end = head
             if end - start > self._limit:
                 self._uncommon(data[position:start], messages)
                 return size
             if end > size:
                 self._needed = end - position
                 break
-            if data[position] == _WHOLE_TEXT and data[position + 1] < 0x80 and self._fragments is None:
+            if data[position] == _WHOLE_TEXT and second < 0x80 and self._fragments is None:
                 messages.append(data[start:end])
             else:
                 self._uncommon(data[position:end], messages)

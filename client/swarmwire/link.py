@@ -27,6 +27,8 @@ class Link:
         self, connection: Connection, welcome: Welcome, feeds: Feeds, requests: Requests, ids: Iterator[int]
     ) -> None:
         self._connection = connection
+        self.send = connection.send
+        """Send bytes that are a message."""
         self._feeds = feeds
         self._requests = requests
         self._ids = ids
@@ -42,10 +44,6 @@ class Link:
     def writable(self) -> bool:
         """Whether the socket keeps up."""
         return self._connection.writable
-
-    def send(self, payload: bytes) -> None:
-        """Send bytes that are a message."""
-        self._connection.send(payload)
 
     def tell(self, message: ClientMessage) -> None:
         """Send a message that has no answer."""

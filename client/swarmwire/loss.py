@@ -6,7 +6,7 @@ from swarmwire_protocol.errors import CLOSES, CloseCode
 
 from .errors import Disconnected, ErrorCode, SwarmwireError
 
-__all__ = ["ABNORMAL", "Loss", "loss_of"]
+__all__ = ["ABNORMAL", "Loss", "Nobody", "loss_of"]
 
 ABNORMAL = 1006
 """The close code of a connection that ended without one."""
@@ -34,6 +34,7 @@ class Loss(Exception):
         reason: the words that came with it.
         final: whether trying again is useless.
         after: seconds to wait before the next attempt, where the broker said so.
+        stopped: whether the broker was stopped on purpose.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Loss(Exception):
         reason: str = "",
         final: bool | None = None,
         after_ms: int | None = None,
+        stopped: bool = False,
     ) -> None:
         super().__init__(error)
         self.error = error
@@ -51,6 +53,11 @@ class Loss(Exception):
         self.reason = reason
         self.final = error.code in _FINAL if final is None else final
         self.after = None if after_ms is None else after_ms / 1000
+        self.stopped = stopped
+
+
+class Nobody(Loss):
+    """No broker answers there, or none of the name that was asked for."""
 
 
 def loss_of(
@@ -69,4 +76,11 @@ def loss_of(
     # Without a bye an ordinary code may be a proxy's; the protocol's own codes are only ever the broker's.
     final = info is not None and not info.reconnect and (meant or code >= 4000)
     after_ms = error.retry_after_ms if after_ms is None else after_ms
-    return Loss(error, code=code, reason=reason, final=final or error.code in _FINAL, after_ms=after_ms)
+    return Loss(
+        error,
+        code=code,
+        reason=reason,
+        final=final or error.code in _FINAL,
+        after_ms=after_ms,
+        stopped=meant and _NAMES.get(code) is ErrorCode.SHUTTING_DOWN,
+    )

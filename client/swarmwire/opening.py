@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import ssl as tls
 from collections.abc import Generator, Sequence
 from types import TracebackType
 from typing import Any, Final
 
+from swarmwire_protocol.places import check_name
 from swarmwire_protocol.versions import VERSIONS
 
 from .client import Client
+from .errors import ErrorCode, SwarmwireError
+from .finding import DEFAULT_URL
 from .options import Settings, Token
+from .sealing import Encryption
 
 __all__ = ["DEFAULT_URL", "Connecting", "connect"]
 
-DEFAULT_URL: Final = "ws://127.0.0.1:8765/ws"
-"""Where a broker listens that was started without saying where."""
+_URL_VARIABLE: Final = "SWARMWIRE_URL"
 
 
 class Connecting:
@@ -44,8 +48,10 @@ class Connecting:
 
 
 def connect(
-    url: str = DEFAULT_URL,
+    url: str | None = None,
     *,
+    broker: str | None = None,
+    autostart: bool | Sequence[str] = False,
     token: Token | None = None,
     name: str = "",
     metadata: dict[str, Any] | None = None,
@@ -61,13 +67,19 @@ def connect(
     drain_timeout: float | None = 5.0,
     versions: Sequence[str] = VERSIONS,
     ssl: tls.SSLContext | None = None,
+    encryption: Encryption | None = None,
 ) -> Connecting:
     """Connect to a broker: `async with connect(url) as client`, or `client = await connect(url)`.
+
+    Without a URL, given here or by SWARMWIRE_URL, the broker of this machine is looked for before each connection:
+    at its Unix socket, at its pipe, at `DEFAULT_URL`. `docs/connecting.md` says more.
 
     Times are in seconds. None means no limit; 0 means zero.
 
     Args:
-        url: where the broker is; the scheme picks the transport (ws, wss).
+        url: where the broker is; the scheme picks the transport (ws, wss, unix, pipe, http, https).
+        broker: the name of the broker to look for, whatever SWARMWIRE_URL says; one of another name is not taken.
+        autostart: whether to start a broker where none is found; a list is more arguments of its `swarmwire serve`.
         token: who we are, or a function (plain or async) that is asked for a fresh token before each connection.
         name: what operators see this client as.
         metadata: what the broker's login may look at beside the token.
@@ -83,14 +95,23 @@ def connect(
         drain_timeout: how long `disconnect()` waits for publishes to be acknowledged.
         versions: the versions of the protocol to offer.
         ssl: how to check the broker's certificate, where the system's way is not enough.
+        encryption: which keys seal the data of events, so that the broker never sees it; see `Encryption`.
 
     Raises:
         SwarmwireError: from the await: UNAVAILABLE, AUTHENTICATION_FAILED, UNSUPPORTED_VERSION and what else keeps
             the broker from saying welcome; INVALID_MESSAGE for a URL of an unknown kind.
     """
+    if url is not None and autostart is not False:
+        raise SwarmwireError(
+            ErrorCode.INVALID_MESSAGE,
+            "Expected no URL: only a broker that is looked for is started.",
+            field="autostart",
+        )
     return Connecting(
         Settings(
-            url=url,
+            url=_url(url, broker),
+            broker=None if broker is None else _checked(broker),
+            autostart=_arguments(autostart),
             token=token,
             name=name,
             metadata=metadata,
@@ -106,5 +127,29 @@ def connect(
             drain_timeout=drain_timeout,
             versions=tuple(versions),
             ssl=ssl,
+            encryption=encryption,
         )
     )
+
+
+def _url(url: str | None, broker: str | None) -> str | None:
+    if url is not None or broker is not None:
+        return url
+    return os.environ.get(_URL_VARIABLE) or None
+
+
+def _checked(broker: str) -> str:
+    try:
+        return check_name(broker)
+    except SwarmwireError as error:
+        raise SwarmwireError(error.code, error.message, field="broker") from None
+
+
+def _arguments(autostart: bool | Sequence[str]) -> tuple[str, ...] | None:
+    if isinstance(autostart, bool):
+        return () if autostart else None
+    if isinstance(autostart, str):
+        raise SwarmwireError(
+            ErrorCode.INVALID_MESSAGE, "Expected arguments in a list, such as ['--data', 'log'].", field="autostart"
+        )
+    return tuple(autostart)

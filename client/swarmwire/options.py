@@ -11,10 +11,12 @@ import msgspec
 
 from swarmwire_protocol.cursor import Cursor
 from swarmwire_protocol.messages import Conflate, StartAt
+from swarmwire_protocol.places import DEFAULT_NAME
 from swarmwire_protocol.topics import check_pattern
 from swarmwire_protocol.versions import VERSIONS
 
 from .errors import ErrorCode, SwarmwireError
+from .sealing import Encryption
 
 __all__ = ["UNSET", "Ask", "From", "Settings", "Token", "Unset", "ask_for"]
 
@@ -38,7 +40,12 @@ UNSET: Final = Unset.UNSET
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How a client connects. Times are in seconds; None means no limit, 0 means zero."""
 
-    url: str
+    url: str | None = None
+    """Where the broker is; None looks for it on this machine."""
+    broker: str | None = None
+    """The name that the broker must have; without a URL, None is the default name."""
+    autostart: tuple[str, ...] | None = None
+    """The arguments of a broker that is started where none is found; None starts none."""
     token: Token | None = None
     name: str = ""
     metadata: dict[str, Any] | None = None
@@ -54,6 +61,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     drain_timeout: float | None = 5.0
     versions: tuple[str, ...] = VERSIONS
     ssl: ssl.SSLContext | None = None
+    encryption: Encryption | None = None
 
     def __repr__(self) -> str:
         """Without the token, and without what a URL may carry in its query."""
@@ -62,6 +70,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def shown_url(self) -> str:
         """The URL for messages and logs: without user information and query, which may be secret."""
+        if self.url is None:
+            return f"the broker {self.broker or DEFAULT_NAME!r} of this machine"
         scheme, separator, rest = self.url.partition("://")
         address = rest.partition("?")[0].partition("#")[0]
         host, slash, path = address.partition("/")

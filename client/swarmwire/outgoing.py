@@ -6,7 +6,9 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
+
+import msgspec
 
 from .errors import Disconnected, ErrorCode, QueueFull, SwarmwireError, afresh
 from .records import Published
@@ -20,7 +22,7 @@ _TRAVEL: Final = 0.1
 """The part of the broker's memory of a key that is always left for a repeat to travel in."""
 
 
-class Stamp(NamedTuple):
+class Stamp(msgspec.Struct, frozen=True, gc=False):
     """A moment on both clocks: one of them stands still while a computer sleeps, the other can be set."""
 
     steady: float

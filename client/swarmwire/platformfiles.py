@@ -1,29 +1,42 @@
-"""What a resume file needs of the operating system: a lock, and reading and writing at a place. Windows has twins."""
+"""What files of the SDK need of the operating system: a lock, reading and writing at a place, and being one's own.
+
+Windows has twins.
+"""
 
 from __future__ import annotations
 
-import errno
 import os
+import stat
 import sys
 from contextlib import suppress
+from typing import BinaryIO
 
-__all__ = ["lock", "publish_new", "read_at", "write_at"]
+__all__ = ["is_private", "lock", "open_new_private", "publish_new", "read_at", "write_at"]
+
+
+def open_new_private(path: str | os.PathLike[str]) -> BinaryIO:
+    """Make a file that is its owner's alone from the first instant. Raises FileExistsError if there is one."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
 
 if sys.platform == "win32":
+    import ctypes
     import msvcrt
+    from ctypes import wintypes
 
     _LOCKED_BYTE = 1 << 30  # locks are mandatory there: far behind the end nobody else wants to read
+    _LOCK_VIOLATION = 33
+
+    _lock_file = ctypes.WinDLL("kernel32", use_last_error=True).LockFile
+    _lock_file.argtypes = (wintypes.HANDLE, *4 * (wintypes.DWORD,))
 
     def lock(descriptor: int) -> bool:
         """Lock an open file until it is closed; False if somebody else has. Raises OSError where it cannot be done."""
-        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError as error:
-            if error.errno in (errno.EACCES, errno.EDEADLK):
-                return False
-            raise
-        return True
+        if _lock_file(msvcrt.get_osfhandle(descriptor), _LOCKED_BYTE, 0, 1, 0):
+            return True
+        if (error := ctypes.get_last_error()) == _LOCK_VIOLATION:
+            return False
+        raise ctypes.WinError(error)
 
     def read_at(descriptor: int, count: int, offset: int) -> bytes:
         """Read up to so many bytes from a place."""
@@ -38,6 +51,10 @@ if sys.platform == "win32":
     def publish_new(temporary: str, path: str) -> None:
         """Give a complete file its name. Raises FileExistsError if there is one of that name."""
         os.rename(temporary, path)
+
+    def is_private(descriptor: int) -> bool:
+        """Whether an open file is a plain one; who may read it is the access list of its folder, not looked at."""
+        return stat.S_ISREG(os.fstat(descriptor).st_mode)
 
 else:
     import fcntl
@@ -70,6 +87,12 @@ else:
             os.unlink(temporary)
         with suppress(OSError):  # not every file system can sync a directory
             _sync_directory(os.path.dirname(os.path.abspath(path)))
+
+    def is_private(descriptor: int) -> bool:
+        """Whether an open file is a plain one that belongs to us (or to root) and that nobody else may touch."""
+        status = os.fstat(descriptor)
+        mine = status.st_uid in (os.geteuid(), 0)
+        return stat.S_ISREG(status.st_mode) and mine and not stat.S_IMODE(status.st_mode) & 0o077
 
     def _sync_directory(path: str) -> None:
         descriptor = os.open(path, os.O_RDONLY)

@@ -16,7 +16,7 @@ from swarmwire_protocol.versions import select_version
 from .connection import Closed, Connection
 from .core import Core
 from .errors import Disconnected, ErrorCode, SwarmwireError, error_from
-from .loss import ABNORMAL, Loss, loss_of
+from .loss import ABNORMAL, Loss, Nobody, loss_of
 
 __all__ = ["Session"]
 
@@ -36,20 +36,22 @@ class Session:
         self._leaving = False
 
     @classmethod
-    async def open(cls, connection: Connection, core: Core, hello: Hello) -> Session:
-        """Connect and introduce ourselves.
+    async def open(cls, connection: Connection, core: Core, hello: Hello, broker: str | None = None) -> Session:
+        """Connect and introduce ourselves; with `broker`, to a broker of this name only.
 
         Raises:
+            Nobody: when no broker answers, or one of another name.
             Loss: when the broker does not say welcome.
         """
         try:
             await connection.open()
         except SwarmwireError as error:
-            raise Loss(error) from error
+            raise _unopened(error) from error
         try:
             connection.send(encode(hello))
             welcome, unread = await _welcome(connection)
             _check(welcome, hello)
+            _check_name(welcome, broker)
         except BaseException:
             connection.abort()
             raise
@@ -77,13 +79,13 @@ class Session:
         await self._connection.close(CloseCode.NORMAL, "The client is done.")
 
     async def _read(self) -> None:
-        batch = self._unread
+        batch, receive, feeds = self._unread, self._core.receive, self._core.feeds
         while True:
             for raw in batch:
-                self._core.receive(raw)
-                if self._core.feeds.pressed:
+                receive(raw)
+                if feeds.pressed:
                     # A burst is no slow reader: whoever iterates gets a turn before it is judged.
-                    self._core.feeds.pressed = False
+                    feeds.pressed = False
                     await asyncio.sleep(0)
             batch = await self._connection.receive()
 
@@ -131,6 +133,18 @@ async def _welcome(connection: Connection) -> tuple[Welcome, list[bytes]]:
                     error = error_from(refusal)
                 case wire.Bye() as bye:
                     raise loss_of(bye.code, bye.reason, meant=True, error=error, after_ms=bye.reconnect_after_ms)
+
+
+def _unopened(error: SwarmwireError) -> Loss:
+    # Where this user may not connect somebody is, who must not be passed over for another.
+    nobody = error.code is ErrorCode.UNAVAILABLE and not isinstance(error.__cause__, PermissionError)
+    return Nobody(error) if nobody else Loss(error)
+
+
+def _check_name(welcome: Welcome, broker: str | None) -> None:
+    name = welcome.server.name
+    if broker is not None and name != broker:
+        raise Nobody(SwarmwireError(ErrorCode.UNAVAILABLE, f"The broker there is called {name!r}, not {broker!r}."))
 
 
 def _check(welcome: Welcome, hello: Hello) -> None:

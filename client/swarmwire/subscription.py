@@ -17,6 +17,7 @@ from .inbox import Delivery, Inbox
 from .options import Ask
 from .progress import Progress, ResumePath
 from .records import Event, Gap, Live
+from .sealing import Opener
 
 __all__ = ["Subscription"]
 
@@ -46,6 +47,7 @@ class Subscription(Generic[T_co]):
         live: bool = False,
         resume_file: ResumePath | None = None,
         resume_interval: float = 0.0,
+        opener: Opener | None = None,
     ) -> None:
         if buffer < 1:
             raise SwarmwireError(
@@ -56,6 +58,7 @@ class Subscription(Generic[T_co]):
         self._ask = ask
         self._gaps = gaps
         self._live = live
+        self._opener = opener
         self._inbox = Inbox(buffer)
         self._progress = Progress(ask, self._inbox, emitter, resume_file, resume_interval)
         self._feed: Feed | None = None
@@ -201,8 +204,10 @@ class Subscription(Generic[T_co]):
         if cursor is not None:
             self._progress.hand(cursor)
         try:
-            data = decode_data(message.data)
+            data = decode_data(message.data) if self._opener is None else self._opener.open(message, epoch)
         except SwarmwireError as error:
+            if self._opener is not None and self._opener.strict:
+                raise
             self._emitter.report(f"an event of {message.topic} was left out", error)
             return None
         return Event(

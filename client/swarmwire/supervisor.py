@@ -7,19 +7,17 @@ import inspect
 import logging
 import os
 import secrets
-from collections.abc import Callable
 
 from swarmwire_protocol.errors import CloseCode
 from swarmwire_protocol.messages import ClientInfo, Hello
 
 from .backoff import Backoff
-from .connection import Connection
 from .core import Core
-from .dial import connection_for
 from .emitter import Emitter
 from .errors import Disconnected, ErrorCode, SwarmwireError
 from .loss import Loss
 from .options import Settings, Token
+from .reach import Reach
 from .session import Session
 from .version import VERSION
 
@@ -31,26 +29,24 @@ _log = logging.getLogger("swarmwire.client")
 class Supervisor:
     """Runs sessions. `run` returns when no other connection will follow; `leave` makes it so by intent."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        core: Core,
-        emitter: Emitter,
-        *,
-        dial: Callable[[Settings], Connection] = connection_for,
-    ) -> None:
+    def __init__(self, settings: Settings, core: Core, emitter: Emitter) -> None:
         self._settings = settings
         self._core = core
         self._emitter = emitter
-        self._dial = dial
+        self._reach = Reach(settings)
         self.token: Token | None = settings.token
         self._instance = secrets.token_hex(16)
         self._backoff = Backoff(settings.base_delay, settings.max_delay)
         self._session: Session | None = None
         self._leaving = False
-        self._welcomed = self._lived = self._expired = False
+        self._welcomed = self._lived = self._expired = self._stopped = False
         self.first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Done at the first welcome; if there is none, `run` returns first."""
+
+    @property
+    def place(self) -> str | None:
+        """The URL of the last connection."""
+        return self._reach.place
 
     async def run(self) -> SwarmwireError | None:
         """Connect and stay connected; returns why that ended, None if by intent."""
@@ -87,6 +83,7 @@ class Supervisor:
             self.first.set_result(None)
         try:
             loss = await self._session.run()
+            self._stopped = loss.stopped
             if not self._leaving:
                 code, reason = loss.code, loss.reason
             return loss
@@ -97,21 +94,14 @@ class Supervisor:
     async def _attempt(self) -> Session:
         try:
             async with asyncio.timeout(self._settings.connect_timeout):
-                connection = self._connection()
-                return await Session.open(connection, self._core, await self._hello())
+                # What was stopped on purpose is not started again by those who had been connected to it.
+                return await self._reach.session(self._core, await self._hello(), may_start=not self._stopped)
         except TimeoutError:
-            raise Loss(
-                SwarmwireError(
-                    ErrorCode.UNAVAILABLE,
-                    f"No welcome came from {self._settings.shown_url} within {self._settings.connect_timeout} s.",
-                )
-            ) from None
+            raise Loss(SwarmwireError(ErrorCode.UNAVAILABLE, self._no_welcome())) from None
 
-    def _connection(self) -> Connection:
-        try:
-            return self._dial(self._settings)
-        except SwarmwireError as error:  # of a URL that no attempt will make a better one
-            raise Loss(error, final=True) from error
+    def _no_welcome(self) -> str:
+        log = "" if self._reach.log is None else f" A broker was started; its log is {self._reach.log}."
+        return f"No welcome came from {self._settings.shown_url} within {self._settings.connect_timeout} s.{log}"
 
     async def _hello(self) -> Hello:
         name = self._settings.name or "swarmwire-python"

@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 from .client import Client
 from .emitter import Listener
 from .errors import Disconnected, ErrorCode, SwarmwireError
-from .opening import DEFAULT_URL, Connecting, connect
+from .opening import Connecting, connect
 from .options import UNSET, Unset
 from .publisher import timed_out
 from .records import Event, Gap, Live, Published
@@ -189,6 +189,11 @@ class SyncClient:
         """The broker's name for this connection; None while there is none."""
         return self._client.id
 
+    @property
+    def url(self) -> str | None:
+        """Where the last connection went; see `Client.url`."""
+        return self._client.url
+
     def publish(self, topic: str, data: Any, **options: Any) -> Published | None:
         """Publish an event; options and errors are those of `Client.publish`."""
         published: Published | None = self._thread.run(self._client.publish(topic, data, **options))
@@ -224,10 +229,10 @@ class SyncClient:
             self._thread.close()
 
 
-def connect_sync(url: str = DEFAULT_URL, **options: Any) -> SyncClient:
+def connect_sync(url: str | None = None, **options: Any) -> SyncClient:
     """Connect to a broker and return a blocking client: `with connect_sync(url) as client`.
 
-    Options and errors are those of `connect`.
+    Options and errors are those of `connect`, and so is how a broker is found or started without a URL.
     """
     return SyncClient(lambda: connect(url, **options))
 

@@ -4,6 +4,10 @@
 - `codec`: bytes to messages and back
 - `payload`: users' values to JSON and back
 - `framing`: messages on a stream of bytes
+- `places`: where a broker of this machine is found
+- `fifo`: how client and broker meet by FIFOs
+- `pipepair`: one transport out of two pipes
+- `takesbytes`: protocols that take bytes alone, where the event loop hands out something else
 - `cursor`: places in the log
 - `topics`: the grammar of topics and patterns, matching, containment
 - `versions`: the choice of the version that both sides speak

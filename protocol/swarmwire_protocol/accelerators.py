@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 try:
-    from .speedups import encode_event, is_text, join_frames, scan_publish, unmask
+    from .speedups import cut_frames, encode_event, is_text, join_frames, join_prefixed, scan_publish, unmask
 except ImportError:  # built without a C compiler
-    from .fallbacks import encode_event, is_text, join_frames, scan_publish, unmask
+    from .fallbacks import cut_frames, encode_event, is_text, join_frames, join_prefixed, scan_publish, unmask
 
-__all__ = ["encode_event", "is_text", "join_frames", "scan_publish", "unmask"]
+__all__ = ["cut_frames", "encode_event", "is_text", "join_frames", "join_prefixed", "scan_publish", "unmask"]

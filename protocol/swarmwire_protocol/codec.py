@@ -102,7 +102,12 @@ def decode_from_broker(raw: bytes | str) -> BrokerMessage:
     Raises:
         InvalidMessage: when it is none.
     """
-    return _read(_from_broker, raw if isinstance(raw, bytes) else raw.encode("utf-8", "replace"))
+    if not isinstance(raw, bytes):
+        raw = raw.encode("utf-8", "replace")
+    try:
+        return _from_broker(raw)
+    except _UNREADABLE:
+        return _read(_from_broker, raw)
 
 
 _T = TypeVar("_T")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["encode_event", "is_text", "join_frames", "scan_publish", "unmask"]
+__all__ = ["cut_frames", "encode_event", "is_text", "join_frames", "join_prefixed", "scan_publish", "unmask"]
 
 _KEY_BYTES: Final = 4
 
@@ -77,3 +77,34 @@ def _frame_head(size: int) -> bytes:
     if size < 65_536:
         return b"\x81\x7e" + size.to_bytes(2, "big")
     return b"\x81\x7f" + size.to_bytes(8, "big")
+
+
+def join_prefixed(payloads: list[bytes]) -> bytes:
+    """Each payload as a frame of a stream: its length, 32 bits big-endian, and its bytes (see `framing`).
+
+    Raises OverflowError for one of 4 GiB or more.
+    """
+    pieces: list[bytes] = []
+    for payload in payloads:
+        pieces.append(len(payload).to_bytes(4, "big"))
+        pieces.append(payload)
+    return b"".join(pieces)
+
+
+def cut_frames(data: bytes, start: int, limit: int, most: int) -> tuple[list[bytes], int]:
+    """Up to `most` payloads of the frames that a stream goes on with at `start`, and where the last of them ends.
+
+    It takes frames as long as they are in order: whole, and with a payload of 1 to `limit` bytes of valid UTF-8. What
+    is behind them is for the caller to judge. Raises ValueError for a negative `start`.
+    """
+    if start < 0:
+        raise ValueError(f"Expected start >= 0, got {start}.")
+    payloads: list[bytes] = []
+    while len(payloads) < most and len(data) - start >= 4:
+        stop = start + 4 + int.from_bytes(data[start : start + 4], "big")
+        payload = data[start + 4 : stop]
+        if not 0 < len(payload) <= limit or stop > len(data) or not is_text(payload):
+            break
+        payloads.append(payload)
+        start = stop
+    return payloads, start

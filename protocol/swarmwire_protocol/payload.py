@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,10 @@ import orjson
 from .errors import ErrorCode, SwarmwireError
 
 __all__ = ["decode_data", "encode_data"]
+
+
+_null = re.compile(b"null").search
+"""Faster than `in`, which first tries whether what it is to find is a number."""
 
 
 def encode_data(value: object, field: str = "data") -> msgspec.Raw:
@@ -27,7 +32,7 @@ def encode_data(value: object, field: str = "data") -> msgspec.Raw:
             ErrorCode.INVALID_MESSAGE, f"Expected data that JSON can hold: {error}.", field=field
         ) from error
     # A number that is none is written as null, so only where a null stands is there anything to look for.
-    if b"null" in raw and not _is_finite(msgspec.to_builtins(value)):
+    if _null(raw) and not _is_finite(msgspec.to_builtins(value)):
         raise SwarmwireError(
             ErrorCode.INVALID_MESSAGE, "Expected numbers; JSON holds no NaN and no infinity.", field=field
         )

@@ -9,7 +9,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.stdint cimport int64_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
-__all__ = ["encode_event", "is_text", "join_frames", "scan_publish", "unmask"]
+__all__ = ["cut_frames", "encode_event", "is_text", "join_frames", "join_prefixed", "scan_publish", "unmask"]
 
 cdef extern from *:
     """
@@ -428,10 +428,8 @@ cdef inline int character_size(Place p) noexcept nogil:
     return 0 if (first == 0xF0 and p[1] < 0x90) or (first == 0xF4 and p[1] > 0x8F) else 4
 
 
-def is_text(bytes payload not None):
-    """Whether these bytes are valid UTF-8."""
-    cdef Place p = <Place>PyBytes_AS_STRING(payload)
-    cdef Place end = p + PyBytes_GET_SIZE(payload)
+cdef bint is_utf8(Place p, Place end) noexcept nogil:
+    """Whether the bytes from `p` to `end` are valid UTF-8; there is one more behind them, whatever it is."""
     cdef uint64_t[4] words
     cdef int size
     while True:
@@ -449,11 +447,17 @@ def is_text(bytes payload not None):
             p += 1
         while p < end and p[0] >= 0x80:
             size = character_size(p)
-            if not size:
+            if not size or size > end - p:
                 return False
             p += size
         if p == end:
             return True
+
+
+def is_text(bytes payload not None):
+    """Whether these bytes are valid UTF-8."""
+    cdef Place p = <Place>PyBytes_AS_STRING(payload)
+    return is_utf8(p, p + PyBytes_GET_SIZE(payload))
 
 
 cdef inline Py_ssize_t head_size(Py_ssize_t size) noexcept nogil:
@@ -486,3 +490,50 @@ def join_frames(list payloads not None):
         at = put_head(at, PyBytes_GET_SIZE(payload))
         at = put_bytes(at, <bytes>payload)
     return block
+
+
+# ---- Frames of a stream
+
+
+def join_prefixed(list payloads not None):
+    """Each payload as a frame of a stream."""
+    cdef Py_ssize_t total = 0
+    cdef Py_ssize_t size
+    for payload in payloads:
+        if type(payload) is not bytes:
+            raise TypeError(f"Expected bytes, got {type(payload).__name__}.")
+        size = PyBytes_GET_SIZE(payload)
+        if size > 0xFFFFFFFF:
+            raise OverflowError("int too big to convert")
+        total += 4 + size
+    cdef bytes block = PyBytes_FromStringAndSize(NULL, total)
+    cdef char *at = PyBytes_AS_STRING(block)
+    for payload in payloads:
+        size = PyBytes_GET_SIZE(payload)
+        at[0] = <char>(<uint64_t>size >> 24)
+        at[1] = <char>(<uint64_t>size >> 16)
+        at[2] = <char>(<uint64_t>size >> 8)
+        at[3] = <char>size
+        at = put_bytes(at + 4, <bytes>payload)
+    return block
+
+
+def cut_frames(bytes data not None, Py_ssize_t start, Py_ssize_t limit, Py_ssize_t most):
+    """Up to `most` payloads of the frames that a stream goes on with at `start`, and where the last of them ends."""
+    if start < 0:
+        raise ValueError(f"Expected start >= 0, got {start}.")
+    cdef Place begin = <Place>PyBytes_AS_STRING(data)
+    cdef Py_ssize_t left = PyBytes_GET_SIZE(data) - start
+    cdef Py_ssize_t size
+    cdef Place p
+    cdef list payloads = []
+    while most > 0 and left >= 4:
+        p = begin + start
+        size = <Py_ssize_t>p[0] << 24 | <Py_ssize_t>p[1] << 16 | <Py_ssize_t>p[2] << 8 | <Py_ssize_t>p[3]
+        if not 0 < size <= limit or size > left - 4 or not is_utf8(p + 4, p + 4 + size):
+            break
+        payloads.append(PyBytes_FromStringAndSize(<const char *>p + 4, size))
+        most -= 1
+        left -= 4 + size
+        start += 4 + size
+    return payloads, start

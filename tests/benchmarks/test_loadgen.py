@@ -15,7 +15,7 @@ import jwt
 import pytest
 from benchmarks.runner.generator import Times, arguments
 from benchmarks.runner.installs import Compile
-from benchmarks.runner.peers import LOADGEN, PEERS
+from benchmarks.runner.peers import FIFOS, LOADGEN, PEERS, SOCKET
 from benchmarks.runner.places import ROOT
 from benchmarks.runner.processes import free_port
 from benchmarks.runner.workloads import WORKLOADS
@@ -162,6 +162,49 @@ async def test_the_c_servers_lose_and_mix_up_nothing(compiled: Compiled, load: R
     assert [found[name] for name in ("lost", "order_errors", "dead", "stalls")] == [0, 0, 0, 0]
 
 
+@pytest.mark.parametrize("workload", ["fanout-100", "ways-pairs", "round-trip"])
+@pytest.mark.parametrize("peer", ["swarmwire_unix", "swarmwire_pipe"])
+async def test_every_message_reaches_every_subscriber_by_the_other_ways_too(
+    load: Run, runtime_directory: Path, peer: str, workload: str
+) -> None:
+    pairs = ("--pubs", str(SUBSCRIBERS), "--topics", str(SUBSCRIBERS)) if workload == "ways-pairs" else ()
+    socket, fifos = str(runtime_directory / SOCKET), str(runtime_directory / FIFOS)
+    where = ("--unix", socket) if peer == "swarmwire_unix" else ("--fifos", fifos)
+    by_both = Config(port=0, auth=Auth(jwt_secret=SECRET), unix=socket, pipe=FIFOS.removesuffix(".pipe"))
+    async with Server(by_both) as server:
+        found = await load(peer, server.port, workload, *where, *pairs)
+        last = await server.broker.publish("bench.after", None)
+    assert last is not None
+    assert found["published"] == last - 1 > 0
+    receivers = 1 if workload == "ways-pairs" else SUBSCRIBERS
+    assert found["delivered"] == receivers * (last - 1)
+    assert [found[name] for name in ("lost", "order_errors", "errors", "dead", "stalls")] == [0, 0, 0, 0, 0]
+
+
+async def test_an_echo_is_timed_without_a_subscriber(compiled: Compiled, figures_of: Run, tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    line = arguments(PEERS["echo"].dialect, WORKLOADS["round-trip"], Times(warmup=0.1, measured=0.3))
+    async with started(compiled, "echo", str(path)):
+        assert path.stat().st_mode & 0o777 == 0o600
+        found = await figures_of(str(compiled(LOADGEN)), *line, "--unix", str(path))
+    assert found["published"] == found["delivered"]
+    assert (found["delivered"] or 0) > 0
+    assert [found[name] for name in ("lost", "dead", "stalls")] == [0, 0, 0]
+    assert (found["p50_us"] or 0) > 0
+
+
+async def test_lines_are_counted_one_by_one_however_they_come(compiled: Compiled, figures_of: Run) -> None:
+    server = await asyncio.start_server(speak_nats, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    line = arguments(PEERS["nats_tcp"].dialect, WORKLOADS["ways-pairs"], Times(warmup=0.1, measured=0.3))
+    async with server:
+        few = ("--subs", "3", "--pubs", "3", "--topics", "3", "--port", str(port))
+        found = await figures_of(str(compiled(LOADGEN)), *line, *few)
+    assert found["published"] == found["delivered"]
+    assert (found["delivered"] or 0) > 0
+    assert [found[name] for name in ("lost", "order_errors", "dead", "stalls")] == [0, 0, 0, 0]
+
+
 async def test_messages_that_a_server_sends_to_nobody_are_counted_as_lost(compiled: Compiled, load: Run) -> None:
     async with c_server(compiled, "direct") as port:
         elsewhere = ("--publish", '{"type":"publish","topic":"bench.nobody","data":{data}}')
@@ -186,15 +229,43 @@ async def test_the_coalescing_server_gathers_for_a_client_of_two_topics(compiled
         assert [event["seq"] for event in mine] == list(range(1, 26))
 
 
+_SUBSCRIBED: dict[bytes, asyncio.StreamWriter] = {}
+
+
+async def speak_nats(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """As much of it as the load generator needs, each answer torn into pieces."""
+    writer.write(b"INFO {}\r\n")
+    while line := await reader.readline():
+        match line.split():
+            case [b"PING"]:
+                writer.write(b"PO")
+                writer.write(b"NG\r\n")
+            case [b"SUB", topic, _]:
+                _SUBSCRIBED[topic] = writer
+            case [b"PUB", topic, _]:
+                data = await reader.readline()
+                _SUBSCRIBED[topic].write(b"MSG %b 1 %d\r\n" % (topic, len(data) - 2) + data[:40])
+                await asyncio.sleep(0)
+                _SUBSCRIBED[topic].write(data[40:])
+    writer.close()
+
+
 @asynccontextmanager
 async def c_server(compiled: Compiled, name: str) -> AsyncIterator[int]:
-    program, port = PEERS[name].install, free_port()
+    port = free_port()
+    async with started(compiled, name, str(port)):
+        yield port
+
+
+@asynccontextmanager
+async def started(compiled: Compiled, name: str, where: str) -> AsyncIterator[None]:
+    program = PEERS[name].install
     assert isinstance(program, Compile)
-    process = await asyncio.create_subprocess_exec(str(compiled(program)), str(port), stdout=PIPE)
+    process = await asyncio.create_subprocess_exec(str(compiled(program)), where, stdout=PIPE)
     try:
         assert process.stdout is not None
         assert await process.stdout.readline() == b"listening\n"
-        yield port
+        yield
     finally:
         process.kill()
         await process.communicate()

@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 from benchmarks.runner import processes
-from benchmarks.runner.peers import PEERS
+from benchmarks.runner.peers import FIFOS, PEERS, SOCKET
 from benchmarks.runner.processes import ServerFailed, alone, running, words
 
 LISTENER = "import socket,sys,signal; s=socket.create_server(('127.0.0.1',int(sys.argv[1]))); signal.pause()"
+BY_SOCKET = "import socket,sys,signal; s=socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); signal.pause()"
+BY_FIFO = """import os,sys,signal; os.mkdir(sys.argv[1]); os.mkfifo(sys.argv[1] + "/ctl"); \
+kept=os.open(sys.argv[1] + "/ctl", os.O_RDWR); signal.pause()"""
 DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {LISTENER}"
 
 
@@ -26,8 +29,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def program(text: str) -> tuple[str, ...]:
-    return (sys.executable, "-c", text, "{port}")
+def program(text: str, where: str = "{port}") -> tuple[str, ...]:
+    return (sys.executable, "-c", text, where)
 
 
 @pytest.mark.parametrize("text", [LISTENER, DEAF], ids=["obeys", "ignores SIGTERM"])
@@ -36,6 +39,21 @@ def test_a_server_takes_connections_and_is_gone_in_the_end(text: str) -> None:
         socket.create_connection(("127.0.0.1", server.port), timeout=5).close()
     with pytest.raises(ProcessLookupError):
         os.kill(server.pid, 0)
+
+
+@pytest.mark.parametrize(("peer", "text", "place"), [("echo", BY_SOCKET, SOCKET), ("swarmwire_pipe", BY_FIFO, FIFOS)])
+def test_a_server_without_a_port_is_handed_out_when_its_place_is_there_which_goes_with_it(
+    peer: str, text: str, place: str
+) -> None:
+    with running(replace(PEERS[peer], command=program(text, "{runtime}/" + place))) as server:
+        assert (server.runtime / place).exists()
+    assert not server.runtime.exists()
+
+
+def test_a_server_is_told_its_runtime_directory_in_its_environment() -> None:
+    tell = f"import os; open(os.environ['SWARMWIRE_RUNTIME_DIR'] + '/seen', 'w').close(); {LISTENER}"
+    with running(replace(PEERS["swarmwire"], command=program(tell))) as server:
+        assert (server.runtime / "seen").exists()
 
 
 def test_a_server_is_gone_when_the_run_is_interrupted() -> None:

@@ -55,6 +55,33 @@ def test_ratios_are_shown_of_the_others_alone() -> None:
     ]
 
 
+def test_other_ways_are_shown_beside_the_websocket_and_round_trips_beside_the_echo() -> None:
+    def rounds(*values: float) -> list[dict[str, float | None] | None]:
+        return [{"cpu_us_per_delivery": 4.0, "p50_us": value} for value in values]
+
+    runs = {
+        ("ways-pairs", "swarmwire"): [{"cpu_us_per_delivery": 4.0}],
+        ("ways-pairs", "swarmwire_unix"): [{"cpu_us_per_delivery": 3.0}],
+        ("round-trip", "swarmwire"): rounds(200.0, 100.0),
+        ("round-trip", "swarmwire_unix"): rounds(100.0, 100.0),
+        ("round-trip", "echo"): rounds(50.0, 50.0),
+    }
+    text = render(record(runs=runs))
+    [head, *rows] = table(text, "Beside the WebSocket")
+    assert [title.split(":")[0] for title in head[1:]] == [
+        *("pairs batched", "pairs unbatched"),
+        *("round trip", "round trip"),
+    ]
+    assert rows[:3] == [
+        ["Swarmwire", "-", "-", "-", "3.0 (2.0-4.0)"],
+        ["Swarmwire, Unix socket", "0.75 (0.75-0.75)", "-", "0.75 (0.50-1.0)", "2.0 (2.0-2.0)"],
+        ["C echo, Unix socket", "-", "-", "0.38 (0.25-0.50)", "-"],
+    ]
+    goals = {goal: reached for goal, *_, reached in table(text, "What was to be reached")[1:]}
+    assert goals["pairs by Unix socket, batched: CPU against by WebSocket"] == "yes"
+    assert goals["round trip by Unix socket: p50 against a C echo"] == "yes"
+
+
 def test_what_was_not_measured_is_a_dash() -> None:
     [_, ours, *_] = table(render(record()), "Latency at saturation")
     assert ours == ["Swarmwire", "100 / 200 / -"]

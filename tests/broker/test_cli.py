@@ -12,7 +12,7 @@ import types
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import jwt
 import pytest
@@ -22,6 +22,7 @@ from swarmwire import ErrorCode, Event, Gap, Published, SwarmwireError
 from swarmwire_broker.cli import app
 from swarmwire_broker.cli.console import ReaderGone
 from swarmwire_broker.cli.lines import read_lines
+from swarmwire_broker.cli.optionalvalues import with_values
 from swarmwire_broker.cli.pub import Request, publish_all
 from swarmwire_broker.cli.status import figures_of, http_url
 from swarmwire_broker.cli.sub import parse_from
@@ -58,13 +59,15 @@ class FakeClient:
         self.refusal: Exception | None = None
         self.refuses: Callable[[Any], bool] = lambda data: False
         self.disconnects = 0
+        self.found = self.url = "ws://127.0.0.1:8765/ws"
         self.server = ServerInfo(id="b1", name="factory", version="1.2.3", pid=42, ppid=1)
         self.identity = Identity(subject="alice", permissions=Permissions(publish=["a.#"], admin=True))
         self.durability = "accepted"
         self.limits = {"max_message_bytes": 1024, "max_subscriptions": None}
 
-    async def connect(self, url: str, **options: Any) -> FakeClient:
+    async def connect(self, url: str | None, **options: Any) -> FakeClient:
         self.asked = {"url": url, **options}
+        self.url = self.found if url is None else url
         if self.refusal is not None:
             raise self.refusal
         return self
@@ -450,6 +453,16 @@ def test_where_nobody_answers_the_address_and_the_cure_are_named() -> None:
         assert result.stderr.endswith("`swarmwire serve` starts one\n")
 
 
+def test_where_no_broker_is_found_the_cure_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWARMWIRE_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr("swarmwire.finding.DEFAULT_URL", "ws://127.0.0.1:1/ws")
+    for command in (["pub", "a"], ["sub", "a"], ["status"]):
+        result = run(*command)
+        assert result.exit_code == 2
+        assert result.stderr.startswith("swarmwire: No broker called 'swarmwire' is found on this machine. ")
+        assert result.stderr.endswith("`swarmwire serve` starts one\n")
+
+
 def test_a_url_that_cannot_be_used_is_named() -> None:
     result = run("sub", "#", "--url", "gopher://x")
     assert result.exit_code == 2
@@ -467,6 +480,9 @@ def test_url_and_token_may_come_from_the_environment(client: FakeClient, monkeyp
     monkeypatch.setenv("SWARMWIRE_TOKEN", "from-env")
     run("pub", "a.b")
     assert (client.asked["url"], client.asked["token"]) == ("ws://elsewhere/ws", "from-env")
+    monkeypatch.delenv("SWARMWIRE_URL")
+    run("pub", "a.b")
+    assert client.asked["url"] is None
     assert "from-env" not in run("pub", "--help").output
 
 
@@ -478,7 +494,7 @@ def http(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[int, str]]:
     answers = {"/readyz": (200, "ok"), "/metrics": (0, "")}
 
     def get(url: str, token: str | None) -> tuple[int, str]:
-        return next(answer for path, answer in answers.items() if url == "http://127.0.0.1:8765" + path)
+        return next((answer for path, answer in answers.items() if url == "http://127.0.0.1:8765" + path), (0, ""))
 
     monkeypatch.setattr("swarmwire_broker.cli.status._get", get)
     return answers
@@ -493,6 +509,26 @@ def test_status_tells_who_answers_and_how_it_is(client: FakeClient, http: dict[s
     assert (shown["ready"], shown["latency"], shown["identity"]) == ("yes", "1.2 ms", "alice")
     assert (shown["may"], shown["connections"]) == ("publish a.#; admin", "3")
     assert "max_message_bytes  1,024" in shown["limit"] or "max_subscriptions" in shown["limit"]
+
+
+def test_status_of_a_broker_at_its_socket_asks_the_routes_of_the_same_broker(
+    client: FakeClient, http: dict[str, tuple[int, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = FakeClient()
+
+    async def connect(url: str | None, **options: Any) -> FakeClient:
+        return await (client if url is None else other).connect(url, **options)
+
+    client.found = "unix:///run/s.sock"
+    monkeypatch.setattr("swarmwire.connect", connect)
+    found = json.loads(run("status", "--json").stdout)
+    assert (found["url"], found["ready"]) == ("unix:///run/s.sock", True)
+    assert (other.asked["url"], other.asked["broker"], other.disconnects) == ("ws://127.0.0.1:8765/ws", "factory", 1)
+
+    other.server = ServerInfo(id="b2", name="factory", version="1.2.3", pid=43, ppid=1)
+    assert json.loads(run("status", "--json").stdout)["ready"] is None
+    other.refusal = SwarmwireError(ErrorCode.UNAVAILABLE)
+    assert json.loads(run("status", "--json").stdout)["ready"] is None
 
 
 def test_status_as_json_holds_the_same(client: FakeClient, http: dict[str, tuple[int, str]]) -> None:
@@ -519,6 +555,8 @@ def test_the_exit_code_of_status_says_whether_the_broker_is_ready(
         ("wss://h.example/mounted/ws?x=1", "https://h.example/mounted/readyz"),
         ("ws://user:secret@[::1]:1/ws", "http://[::1]:1/readyz"),
         ("ws://h", "http://h/readyz"),
+        ("http://h:1", "http://h:1/readyz"),
+        ("https://h/mounted/", "https://h/mounted/readyz"),
     ],
 )
 def test_the_routes_of_http_lie_beside_the_websocket(url: str, route: str) -> None:
@@ -648,6 +686,7 @@ class FakeServer:
     """What `server.run` would be: it remembers the configuration and says that it listens."""
 
     url = "ws://127.0.0.1:4321/ws"
+    urls: ClassVar[list[str]] = [url, "unix:///run/x.sock"]
 
     def __init__(self) -> None:
         self.config = Config()
@@ -692,8 +731,9 @@ def test_serve_exits_with_the_code_of_the_server(server: FakeServer) -> None:
 def test_serve_tells_where_it_listens_and_how_to_try_it(server: FakeServer) -> None:
     lines = run("serve", "--log-format", "text", "--host", "0.0.0.0", "--insecure").stderr.splitlines()
     assert lines[0].split() == ["swarmwire", "ws://127.0.0.1:4321/ws"]
-    assert lines[1].strip() == "login  none: every client may do everything"
-    assert lines[2].strip() == "try  swarmwire sub '#' --url ws://127.0.0.1:4321/ws"
+    assert lines[1].strip() == "unix:///run/x.sock"
+    assert lines[2].strip() == "login  none: every client may do everything"
+    assert lines[3].strip() == "try  swarmwire sub '#' --url ws://127.0.0.1:4321/ws"
 
 
 def test_serve_logs_where_it_listens_when_logs_are_json(server: FakeServer, caplog: pytest.LogCaptureFixture) -> None:
@@ -703,6 +743,30 @@ def test_serve_logs_where_it_listens_when_logs_are_json(server: FakeServer, capl
     assert [(record.getMessage(), vars(record)["url"], vars(record)["login"]) for record in caplog.records] == [
         ("listening", "ws://127.0.0.1:4321/ws", "shared token")
     ]
+    assert [vars(record)["urls"] for record in caplog.records] == [FakeServer.urls]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "unix", "pipe"),
+    [
+        ([], "auto", "off"),
+        (["--unix"], "auto", "off"),
+        (["--unix", "--pipe"], "auto", "auto"),
+        (["--unix", "./x.sock", "--pipe", "p"], "./x.sock", "p"),
+        (["--pipe", "--unix", "off", "--port", "1"], "off", "auto"),
+        (["--unix=/x/y", "--pipe=z"], "/x/y", "z"),
+    ],
+)
+def test_a_socket_and_a_pipe_may_be_asked_for_with_or_without_a_place(
+    server: FakeServer, arguments: list[str], unix: str, pipe: str
+) -> None:
+    assert run("serve", *arguments).exit_code == 0
+    assert (server.config.unix, server.config.pipe) == (unix, pipe)
+
+
+def test_a_value_is_put_behind_an_option_that_stands_alone() -> None:
+    assert with_values([], {"--a": "1"}) == []
+    assert with_values(["--a", "--b", "x", "--a"], {"--a": "1", "--b": "2"}) == ["--a", "1", "--b", "x", "--a", "1"]
 
 
 def test_serve_warns_of_a_client_token_that_protects_nothing(

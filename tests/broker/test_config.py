@@ -87,7 +87,7 @@ def test_a_named_file_that_is_missing_is_an_error() -> None:
 
 
 def test_variables_of_the_client_are_no_settings_of_the_broker() -> None:
-    env = {"SWARMWIRE_TOKEN": "t", "SWARMWIRE_URL": "ws://x/ws"}
+    env = {"SWARMWIRE_TOKEN": "t", "SWARMWIRE_URL": "ws://x/ws", "SWARMWIRE_RUNTIME_DIR": "/x"}
     assert load_config({}, env) == Config()
 
 
@@ -130,6 +130,14 @@ def test_lists_in_the_environment_are_separated_by_commas() -> None:
     config = load_config({}, {"SWARMWIRE_ALLOWED_HOSTS": "a.example, b.example,", "SWARMWIRE_ALLOWED_ORIGINS": ""})
     assert config.allowed_hosts == ["a.example", "b.example"]
     assert config.allowed_origins == []
+
+
+def test_lists_of_numbers_mean_the_same_as_text_and_as_values() -> None:
+    flags = {"unix": "/x/y", "unix_uids": "1000, 1001"}
+    assert load_config(flags, {}).unix_uids == [1000, 1001]
+    assert load_config({}, {}, written("unix = '/x/y'\nunix_uids = [1000, 1001]")).unix_uids == [1000, 1001]
+    assert "unix_uids (command line): expected a list of whole numbers, got 'me'" in refused({"unix_uids": "me"})
+    assert "unix_uids (command line): expected a list of whole numbers, got [-1]" in refused({"unix_uids": "-1"})
 
 
 @pytest.mark.parametrize(("text", "value"), [("true", True), ("YES", True), ("1", True), ("off", False), ("0", False)])
@@ -303,6 +311,28 @@ def test_default_permissions_need_authentication() -> None:
 def test_default_permissions_are_patterns() -> None:
     sentence = refused({"auth.token": "t", "auth.default_permissions.subscribe": "a..b"})
     assert sentence.startswith("auth.default_permissions.subscribe: ")
+
+
+def test_what_is_local_to_a_machine_without_authentication_is_refused() -> None:
+    assert "auth.local means nothing without authentication" in refused({"auth.local": "full"})
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        ({"unix": "x.sock"}, "unix: expected auto, off or a path with a '/' in it, got 'x.sock'"),
+        ({"unix": ""}, "unix: expected auto, off or a path"),
+        ({"unix": "off", "unix_executables": "/bin/x"}, "unix_executables means nothing while unix is off"),
+        ({"unix": "off", "unix_uids": "7"}, "unix_uids means nothing while unix is off"),
+        ({"unix_uids": "7"}, "unix_uids lets other users in: set unix to a path that they can reach"),
+        ({"unix_gids": "7"}, "unix_gids lets other users in"),
+        ({"unix_executables": "/bin/x,python"}, "unix_executables: expected absolute paths, got 'python'"),
+        ({"name": ".."}, "name: A broker's name is"),
+        ({"pipe": "a/b"}, "pipe: A broker's name is"),
+    ],
+)
+def test_places_that_cannot_be_are_refused(flags: dict[str, object], sentence: str) -> None:
+    assert refused(flags).startswith(sentence)
 
 
 def test_a_default_queue_over_the_largest_queue_is_refused() -> None:

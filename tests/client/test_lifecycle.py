@@ -127,7 +127,7 @@ async def test_iterators_and_calls_end_with_the_client(broker: FakeBroker) -> No
 async def test_a_peer_that_does_not_close_is_not_waited_for_long(
     broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("swarmwire.websocket.CLOSE_TIMEOUT", 0.02)
+    monkeypatch.setattr("swarmwire.carrier.CLOSE_TIMEOUT", 0.02)
     client, peer = await broker.connected()
     peer.deafen()
     async with asyncio.timeout(PATIENCE):

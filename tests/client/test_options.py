@@ -79,3 +79,8 @@ def test_the_url_is_shown_without_its_secrets(url: str, shown: str) -> None:
     settings = Settings(url=url, token="secret")
     assert settings.shown_url == shown
     assert "secret" not in repr(settings)
+
+
+def test_without_a_url_the_broker_is_shown_by_its_name() -> None:
+    assert Settings().shown_url == "the broker 'swarmwire' of this machine"
+    assert Settings(broker="b").shown_url == "the broker 'b' of this machine"

@@ -373,9 +373,9 @@ async def test_a_broker_that_says_nothing_is_given_up_in_time(broker: FakeBroker
         await broker.connect(connect_timeout=0.05)
 
 
-@pytest.mark.parametrize("url", ["gopher://x", "http://x/ws", "nonsense"])
+@pytest.mark.parametrize("url", ["gopher://x", "wsx://x/ws", "nonsense"])
 async def test_an_unknown_scheme_is_an_error_that_names_those_known(url: str) -> None:
-    with pytest.raises(SwarmwireError, match="ws:// or wss://") as raised:
+    with pytest.raises(SwarmwireError, match="ws://, wss://, unix://, pipe://, http:// or https://") as raised:
         await connect(url)
     assert raised.value.field == "url"
 

@@ -19,9 +19,10 @@ from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
 from swarmwire import ErrorCode, SwarmwireError
+from swarmwire.carrier import MAX_RECEIVED_BYTES
 from swarmwire.connection import Closed
 from swarmwire.frames import FrameReader
-from swarmwire.websocket import MAX_RECEIVED_BYTES, WebSocketConnection
+from swarmwire.websocket import WebSocketConnection
 
 
 class RawServer:

@@ -132,7 +132,9 @@ async def test_a_run_finds_what_a_single_process_finds(broker: Server, code: Pat
     assert {it["file"] for it in result["failed"]} == {"broken.py", "binary.py"}
     assert "line 1: " in next(it["error"] for it in result["failed"] if it["file"] == "broken.py")
     assert result["longest"][0] == {"file": "package0/module39.py", "name": "f4", "line": 127, "lines": 44}
-    assert {it["agent"] for it in result["files"]} == {f"{result['run']}-w{n}" for n in (1, 2, 3)}
+    # A worker that is slow to start may find that the others have left nothing.
+    assert {it["agent"] for it in result["files"]} <= {f"{result['run']}-w{n}" for n in (1, 2, 3)}
+    assert len(result["workers"]) == 3
     assert sum(worker["done"] for worker in result["workers"]) == FILES + 2
     assert {worker["state"] for worker in result["workers"]} == {"stopped"}
     assert all(worker["health"]["cpu"] > 0 for worker in result["workers"])

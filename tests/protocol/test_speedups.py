@@ -15,6 +15,7 @@ from websockets.frames import Frame, Opcode
 from swarmwire_protocol import accelerators, codec, fallbacks
 from swarmwire_protocol.codec import MAX_DEPTH, check_data, decode_from_broker, decode_from_client, event_head
 from swarmwire_protocol.errors import SwarmwireError
+from swarmwire_protocol.framing import PREFACE, StreamDecoder, encode_frame
 from swarmwire_protocol.messages import Event, Publish
 
 TWINS: list[Any] = [fallbacks]
@@ -495,6 +496,48 @@ def test_joined_frames_are_whole_texts_without_a_mask(module: Any, payloads: lis
 
 
 @both
-def test_only_bytes_can_be_joined(module: Any) -> None:
+@given(st.lists(st.binary(min_size=1, max_size=300), max_size=6))
+@example([bytes(70_000)])
+def test_joined_frames_of_a_stream_are_those_of_the_framing(module: Any, payloads: list[bytes]) -> None:
+    assert module.join_prefixed(payloads) == b"".join(map(encode_frame, payloads))
+
+
+FRAMES = st.one_of(
+    st.text(min_size=1).map(lambda text: encode_frame(text.encode())),
+    st.binary(min_size=1, max_size=20).map(encode_frame),
+    st.sampled_from([bytes(4), b"\xff" * 4, b"\0\0\0", encode_frame("ü".encode())[:-1], encode_frame(b"\xc3"), b""]),
+)
+
+
+@both
+@given(st.lists(FRAMES, max_size=6), st.integers(0, 40), st.integers(0, 5), st.integers(0, 4))
+@example([encode_frame(b"\xc3"), b"\xbc"], 40, 5, 0)
+@example([encode_frame(b"abcdefg\xe2\x82"), b"\xac" * 9], 40, 5, 0)
+def test_frames_in_order_are_cut_as_the_framing_has_them(
+    module: Any, frames: list[bytes], limit: int, most: int, start: int
+) -> None:
+    data = b"x" * start + b"".join(frames)
+    payloads, stop = module.cut_frames(data, start, limit, most)
+    assert data[start:stop] == b"".join(map(encode_frame, payloads))
+    decoder = StreamDecoder(limit)
+    decoder.feed(PREFACE)
+    expected: Any = None
+    try:
+        expected = decoder.feed(data[start:])
+    except SwarmwireError as error:
+        expected = error.details
+    assert payloads == expected[:most]
+
+
+@both
+def test_frames_cannot_be_cut_before_the_beginning(module: Any) -> None:
+    with pytest.raises(ValueError, match="Expected start >= 0, got -1"):
+        module.cut_frames(bytes(9), -1, 5, 5)
+    assert module.cut_frames(bytes(9), 12, 5, 5) == ([], 12)
+
+
+@both
+@pytest.mark.parametrize("name", ["join_frames", "join_prefixed"])
+def test_only_bytes_can_be_joined(module: Any, name: str) -> None:
     with pytest.raises(TypeError):
-        module.join_frames([b"a", "b"])
+        getattr(module, name)([b"a", "b"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
@@ -26,8 +26,8 @@ __all__ = ["Chain", "build_authenticator", "configured_authenticator"]
 class Chain:
     """Asks each source in turn; the first that knows the token decides.
 
-    `local_permissions` is what a client without a token may do that the kernel vouches for (`Peer.subject`);
-    None demands a token of it as of everyone.
+    `local_permissions` is what a client without a token may do that the kernel vouches for (`Peer.subject`) as one
+    of `local_subjects`; None demands a token of it as of everyone.
     """
 
     def __init__(
@@ -35,11 +35,13 @@ class Chain:
         sources: Sequence[Source],
         *,
         local_permissions: Permissions | None = None,
+        local_subjects: Collection[str] = (),
         revocations: Revocations | None = None,
     ) -> None:
         self._sources = tuple(sources)
         self._waits = any(source.waits for source in sources)
         self._local = local_permissions
+        self._local_subjects = frozenset(local_subjects)
         self._revocations = revocations
 
     async def __call__(self, token: str | None, metadata: dict[str, Any], peer: Peer) -> Verified:
@@ -63,7 +65,7 @@ class Chain:
         return login.verified
 
     def _without_token(self, peer: Peer) -> Login:
-        if peer.subject is None or self._local is None:
+        if peer.subject is None or self._local is None or peer.subject not in self._local_subjects:
             raise refused("A token is needed.")
         return Login(verified=Verified(subject=peer.subject, permissions=self._local))
 
@@ -113,6 +115,7 @@ def build_authenticator(
     leeway: float = 0.0,
     jwt_permissions: Permissions = NOTHING,
     local_permissions: Permissions | None = None,
+    local_subjects: Collection[str] = (),
     revocations: Revocations | None = None,
 ) -> Authenticator | None:
     """The authenticator for what is configured; None where nothing is, so that nobody has to log in.
@@ -133,14 +136,15 @@ def build_authenticator(
     ]
     if not sources:
         return None
-    return Chain(sources, local_permissions=local_permissions, revocations=revocations)
+    return Chain(sources, local_permissions=local_permissions, local_subjects=local_subjects, revocations=revocations)
 
 
 def configured_authenticator(
-    auth: Auth, *, local_permissions: Permissions | None = None, revocations: Revocations | None = None
+    auth: Auth, *, local_subjects: Collection[str] = (), revocations: Revocations | None = None
 ) -> Authenticator | None:
     """The authenticator for the `auth` part of the configuration, its files read; None where it is empty.
 
+    `local_subjects` are those whom `auth.local` is about.
     Raises ConfigError for a file that cannot be read, ValueError for what cannot work or is not safe.
     """
     default = auth.default_permissions
@@ -155,7 +159,8 @@ def configured_authenticator(
         issuer=auth.issuer,
         leeway=auth.leeway_seconds,
         jwt_permissions=NOTHING if default is None else default,
-        local_permissions=local_permissions,
+        local_permissions=EVERYTHING if auth.local == "full" else None,
+        local_subjects=local_subjects,
         revocations=revocations,
     )
 

@@ -124,8 +124,9 @@ def _is_in_order(claims: Mapping[str, Any], now: float, leeway: float) -> bool:
     """Whether pyjwt could have nothing to say against these claims."""
     if "aud" in claims or not isinstance(claims.get("sub"), str) or not isinstance(claims.get("jti", ""), str):
         return False
-    if any(type(claims[name]) is not int for name in _TIMES if name in claims):
-        return False
+    for name in _TIMES:
+        if name in claims and type(claims[name]) is not int:
+            return False
     begins, ends = max(claims.get("nbf", 0), claims.get("iat", 0)), claims.get("exp")
     return bool(begins <= now + leeway and (ends is None or ends > now - leeway))
 

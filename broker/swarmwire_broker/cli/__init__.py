@@ -35,7 +35,8 @@ def _options(
     """The options before the command."""
 
 
-for command in (serve.serve, pub.pub, sub.sub, status.status, token.token):
+app.command(cls=serve.ServeCommand)(serve.serve)
+for command in (pub.pub, sub.sub, status.status, token.token):
     app.command()(command)
 
 

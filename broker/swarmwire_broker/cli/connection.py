@@ -18,8 +18,11 @@ __all__ = ["connected"]
 
 
 @asynccontextmanager
-async def connected(url: str, token: str | None, name: str, *, reconnect: bool = True) -> AsyncIterator[Client]:
-    """A client of the broker at `url`, disconnected at the end. Ends the command if no broker answers there."""
+async def connected(url: str | None, token: str | None, name: str, *, reconnect: bool = True) -> AsyncIterator[Client]:
+    """A client of the broker at `url` (None: of this machine's), disconnected at the end.
+
+    Ends the command if no broker answers there.
+    """
     from swarmwire import SwarmwireError, connect
 
     _quieten()
@@ -41,9 +44,13 @@ def _quieten() -> None:
         logging.lastResort.setLevel(logging.ERROR)
 
 
-def _give_up(url: str, error: SwarmwireError) -> NoReturn:
+def _give_up(url: str | None, error: SwarmwireError) -> NoReturn:
     from swarmwire import ErrorCode
 
+    if url is None:
+        if error.code is ErrorCode.UNAVAILABLE:
+            fail(f"{error.message} `swarmwire serve` starts one", UNUSABLE)
+        raise error
     if isinstance(error.__cause__, OSError):
         reason = error.__cause__.strerror or str(error.__cause__)
         fail(f"no broker answers at {url} ({reason}); `swarmwire serve` starts one", UNUSABLE)

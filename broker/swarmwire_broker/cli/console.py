@@ -43,7 +43,14 @@ INTERRUPTED = 130
 _T = TypeVar("_T")
 
 UrlOption = Annotated[
-    str, typer.Option("--url", envvar="SWARMWIRE_URL", help="Address of the broker.", show_envvar=True)
+    str | None,
+    typer.Option(
+        "--url",
+        envvar="SWARMWIRE_URL",
+        help="Address of the broker.",
+        show_envvar=True,
+        show_default="the broker of this machine",
+    ),
 ]
 TokenOption = Annotated[
     str | None,

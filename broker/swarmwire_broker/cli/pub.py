@@ -39,7 +39,7 @@ def pub(
     data: Annotated[
         str, typer.Argument(help="JSON, or else text; `-` reads one value a line from standard input.")
     ] = "null",
-    url: UrlOption = "ws://127.0.0.1:8765/ws",
+    url: UrlOption = None,
     token: TokenOption = None,
     header: Annotated[list[str] | None, typer.Option("--header", "-H", metavar="NAME=VALUE")] = None,
     key: Annotated[str | None, typer.Option(help="Idempotency key: a repeat is answered, not published.")] = None,
@@ -117,7 +117,9 @@ async def _from_stdin(reading: str) -> AsyncIterator[Any]:
             fail(f"line {number} of standard input is not {kind}: {error}")
 
 
-async def _publish(request: Request, values: AsyncIterator[Any], url: str, token: str | None, progress: bool) -> None:
+async def _publish(
+    request: Request, values: AsyncIterator[Any], url: str | None, token: str | None, progress: bool
+) -> None:
     from .connection import connected
 
     async with connected(url, token, "swarmwire pub") as client:

@@ -5,25 +5,39 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
 from .console import failures
+from .optionalvalues import OptionalValues
 
 if TYPE_CHECKING:
     from ..config import Config
     from ..server import Server
 
-__all__ = ["flags_of", "serve"]
+__all__ = ["ServeCommand", "flags_of", "serve"]
 
 _EXAMPLE = "Example: --set limits.max_connections=500 --set rates.client_messages=100,200"
+
+
+class ServeCommand(OptionalValues):
+    """How `serve` reads its options."""
+
+    optional: ClassVar[Mapping[str, str]] = {"--unix": "auto", "--pipe": "auto"}
 
 
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen at.", show_default="127.0.0.1")] = None,
     port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.", show_default="8765")] = None,
+    unix: Annotated[
+        str | None, typer.Option(metavar="[PATH]", help="Unix socket; off for none.", show_default="by the name")
+    ] = None,
+    pipe: Annotated[
+        str | None, typer.Option(metavar="[NAME]", help="Named pipe; alone, by the broker's name.", show_default="off")
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file.", show_default="./swarmwire.toml")] = None,
     data: Annotated[str | None, typer.Option(help="Directory to keep the log in.", show_default="in memory")] = None,
     sync: Annotated[str | None, typer.Option(help="Against power loss: full or normal.", show_default="full")] = None,
@@ -51,6 +65,8 @@ def serve(
         named: dict[str, object] = {
             "host": host,
             "port": port,
+            "unix": unix,
+            "pipe": pipe,
             "data": data,
             "sync": sync,
             "name": name,
@@ -97,24 +113,27 @@ def _run(config: Config) -> int:
 def _announce(config: Config, server: Server) -> None:
     """Say where the broker listens, how clients log in, and how to try it."""
     if config.log_format == "json" or (config.log_format == "auto" and not sys.stderr.isatty()):
-        facts = {"url": server.url, "login": config.auth.describe()}
+        facts = {"url": server.url, "urls": server.urls, "login": config.auth.describe()}
         logging.getLogger("swarmwire.broker").info("listening", extra=facts)
         return
     from rich.console import Console
     from rich.text import Text
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    for label, text in _lines(config, server.url):
-        console.print(Text.assemble((f"{label:>9}", "dim"), "  ", (text, "bold green" if text == server.url else "")))
+    urls = server.urls
+    for label, text in _lines(config, urls):
+        console.print(Text.assemble((f"{label:>9}", "dim"), "  ", (text, "bold green" if text in urls else "")))
 
 
-def _lines(config: Config, url: str) -> list[tuple[str, str]]:
+def _lines(config: Config, urls: list[str]) -> list[tuple[str, str]]:
     from swarmwire import DEFAULT_URL
 
+    url, *others = urls
     more = "" if url == DEFAULT_URL else f" --url {url}"
     more += " --token TOKEN" if config.auth.configured else ""
     return [
         ("swarmwire", url),
+        *(("", other) for other in others),
         ("login", config.auth.describe()),
         ("try", f"swarmwire sub '#'{more}"),
         ("", f"swarmwire pub hello.world hi{more}"),

@@ -19,6 +19,7 @@ __all__ = ["figures_of", "http_url", "status"]
 
 _TIMEOUT = 5.0
 _MOST = 1 << 20
+_WITH_ROUTES = {"ws": "http", "wss": "https", "http": "http", "https": "https"}
 _FIGURES = (
     *("connections", "subscriptions", "queue_bytes", "catching_up", "log_events", "log_bytes"),
     *("publishes_total", "deliveries_total", "errors_total", "gaps_total", "drops_total"),
@@ -26,7 +27,7 @@ _FIGURES = (
 
 
 def status(
-    url: UrlOption = "ws://127.0.0.1:8765/ws",
+    url: UrlOption = None,
     token: TokenOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
@@ -45,17 +46,18 @@ def status(
         raise typer.Exit(FAILED)
 
 
-async def _ask(url: str, token: str | None) -> dict[str, Any]:
+async def _ask(url: str | None, token: str | None) -> dict[str, Any]:
     from .connection import connected
 
     async with connected(url, token, "swarmwire status", reconnect=False) as client:
         latency = await client.ping()
+        place = await _place_of_routes(client, token)
         ready, metrics = await asyncio.gather(
-            asyncio.to_thread(_get, http_url(url, "/readyz"), token),
-            asyncio.to_thread(_get, http_url(url, "/metrics"), token),
+            asyncio.to_thread(_get, http_url(place, "/readyz"), token),
+            asyncio.to_thread(_get, http_url(place, "/metrics"), token),
         )
         return _facts(client) | {
-            "url": url,
+            "url": client.url,
             "latency_ms": round(latency, 3),
             "ready": None if ready[0] not in (200, 503) else ready[0] == 200,
             "figures": figures_of(metrics[1]) if metrics[0] == 200 else None,
@@ -74,20 +76,36 @@ def _facts(client: Client) -> dict[str, Any]:
     }
 
 
+async def _place_of_routes(client: Client, token: str | None) -> str:
+    """Where the routes of HTTP are: of a broker that was found at its socket or pipe at the usual port, if at all."""
+    from swarmwire import DEFAULT_URL, SwarmwireError, connect
+
+    if client.url is None or urlsplit(client.url).scheme in _WITH_ROUTES:
+        return client.url or ""
+    name = client.server.name if client.server is not None else None
+    try:
+        other = await connect(DEFAULT_URL, broker=name, token=token, reconnect=False)
+    except SwarmwireError:
+        return ""
+    await other.disconnect()
+    return DEFAULT_URL if other.server == client.server else ""
+
+
 def http_url(url: str, path: str) -> str:
-    """The address of an HTTP route beside the WebSocket: `ws://host/a/ws` and `/readyz` give `http://host/a/readyz`."""
+    """The address of an HTTP route: `ws://host/a/ws` or `http://host/a` and `/readyz` give `http://host/a/readyz`."""
     parts = urlsplit(url)
-    scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
-    return urlunsplit((scheme, parts.netloc.rpartition("@")[2], parts.path.rpartition("/")[0] + path, "", ""))
+    scheme = _WITH_ROUTES.get(parts.scheme, parts.scheme)
+    base = parts.path.rstrip("/") if scheme == parts.scheme else parts.path.rpartition("/")[0]
+    return urlunsplit((scheme, parts.netloc.rpartition("@")[2], base + path, "", ""))
 
 
 def _get(url: str, token: str | None) -> tuple[int, str]:
     """Status and body; 0 where nothing answers. No proxy is asked, and the token follows no redirect."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    request = urllib.request.Request(url)
-    if token is not None:
-        request.add_unredirected_header("Authorization", f"Bearer {token}")
     try:
+        request = urllib.request.Request(url)
+        if token is not None:
+            request.add_unredirected_header("Authorization", f"Bearer {token}")
         with opener.open(request, timeout=_TIMEOUT) as response:
             return response.status, response.read(_MOST).decode(errors="replace")
     except urllib.error.HTTPError as error:

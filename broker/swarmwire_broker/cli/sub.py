@@ -23,7 +23,7 @@ Printer = Callable[["Event | Gap"], None]
 
 def sub(
     patterns: Annotated[list[str], typer.Argument(metavar="PATTERN...", help="Such as agent.*.status or '#'.")],
-    url: UrlOption = "ws://127.0.0.1:8765/ws",
+    url: UrlOption = None,
     token: TokenOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, gaps included.")] = False,
     start: Annotated[
@@ -87,7 +87,7 @@ def _count(text: str) -> int:
 
 
 async def _watch(
-    patterns: list[str], options: dict[str, Any], count: int | None, as_json: bool, url: str, token: str | None
+    patterns: list[str], options: dict[str, Any], count: int | None, as_json: bool, url: str | None, token: str | None
 ) -> None:
     from .connection import connected
     from .rendering import json_printer, text_printer

@@ -157,6 +157,7 @@ class Delivery:
             self._flush_dirty()
         if self._draining:
             self._drain()
+        self._turn_ended = self._time()
         if runs:
             self._observe(runs)
         self._audit()
@@ -175,7 +176,6 @@ class Delivery:
         count = 0
         for run in runs:
             count += len(run.payloads)
-        self._turn_ended = self._time()
         self.stats.latency.observe(self._turn_ended - self._turn_began, count)
 
     def settle(self) -> None:

@@ -23,6 +23,7 @@ from .session import Session, SessionState
 from .settings import Limits, Rates
 from .signals import Callback, Signal, Signals
 from .stats import Stats
+from .tokens import Tokens
 
 if TYPE_CHECKING:
     from .subscription import DroppingSubscription
@@ -65,6 +66,7 @@ class Hub:
         self.stats = stats or Stats()
         self.info = ServerInfo(id=secrets.token_hex(6), name=name, version=version, pid=os.getpid(), ppid=os.getppid())
         self.open_permissions: Permissions = EVERYTHING
+        self.tokens = Tokens()
         self.delivery = Delivery(engine, self.limits, self.stats, clock)
         self.signals = signals if signals is not None else Signals()
         self.signals.clock = clock
@@ -90,9 +92,10 @@ class Hub:
         refused = self._refusal()
         self.sessions[session.client_id] = session
         self._slices[len(self.sessions) % _SLICES].add(session)
-        facts = {"client_id": session.client_id, "transport": peer.transport}
-        self.signals.emit("connection", facts)
-        self.announce("$sys.client.connected", facts)
+        if not peer.brief:
+            facts = {"client_id": session.client_id, "transport": peer.transport}
+            self.signals.emit("connection", facts)
+            self.announce("$sys.client.connected", facts)
         if refused is not None:
             self.stats.refused_connections += 1
             session.close(ERRORS[refused.code].close or CloseCode.TRY_LATER, refused.message, refused)
@@ -126,9 +129,10 @@ class Hub:
             part.discard(session)
         self.states[SessionState.CLOSING] -= 1
         self.stats.connections_closed += 1
-        facts = {"client_id": session.client_id}
-        self.signals.emit("disconnect", facts)
-        self.announce("$sys.client.disconnected", facts)
+        if not session.peer.brief:
+            facts = {"client_id": session.client_id}
+            self.signals.emit("disconnect", facts)
+            self.announce("$sys.client.disconnected", facts)
 
     def disconnect(self, client_id: str, reason: str = "Closed by an operator.") -> None:
         """Close a client's connection for good.
@@ -250,6 +254,8 @@ class Hub:
             self.signals.emit("error", facts)
 
     def tell_authenticated(self, session: Session) -> None:
+        if session.peer.brief:
+            return
         facts = {"client_id": session.client_id, "subject": session.author.sender}
         self.signals.emit("authenticated", facts)
         self.announce("$sys.client.authenticated", facts)

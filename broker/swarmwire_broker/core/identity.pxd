@@ -12,3 +12,7 @@ cdef class Author:
     cdef public Grants grants
     cdef public object expires_at
     cdef public object token_id
+
+    cpdef become(self, verified)
+    cpdef become_anonymous(self, str client_id)
+    cpdef permit(self, permissions)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from swarmwire_protocol.codec import MAX_DEPTH, MAX_ID_BYTES
+from msgspec import Raw
+
+from swarmwire_protocol.codec import MAX_DEPTH, MAX_ID_BYTES, encode
 from swarmwire_protocol.errors import CloseCode, ErrorCode, SwarmwireError
 from swarmwire_protocol.messages import Error, Hello, Welcome
 from swarmwire_protocol.topics import MAX_SEGMENTS, MAX_TOPIC_BYTES
 from swarmwire_protocol.versions import VERSIONS, select_version
 
+from .identity import ANONYMOUS
 from .ports import Authenticator, Peer, PromptAuthenticator, Verified
-from .rates import LoginGuard, RateLimiter, retry_after_ms
+from .rates import LoginGuard, RateLimiter, origin_of, retry_after_ms
 from .session import SessionState
 from .settings import Limits
 
@@ -27,6 +30,8 @@ log = logging.getLogger("swarmwire.broker.login")
 FEATURES: Final = ["conflate", "dedupe", "disconnect", "drop_oldest", "ephemeral", "latest"]
 """What this broker offers beyond the bare version, as the welcome lists it."""
 
+_FEATURES: Final = cast(Any, Raw(encode(FEATURES)))
+
 _USUAL: Final = [[version] for version in VERSIONS]
 
 _REFUSALS: Final = (ErrorCode.AUTHENTICATION_FAILED, ErrorCode.TOKEN_EXPIRED, ErrorCode.UNAVAILABLE)
@@ -39,7 +44,9 @@ class Login:
         self._hub = hub
         self._authenticator = authenticator
         self._prompt = authenticator if isinstance(authenticator, PromptAuthenticator) else None
-        self._told = _told(hub.limits)
+        # What all welcomes say alike is encoded once.
+        self._server = cast(Any, Raw(encode(hub.info)))
+        self._told = cast(Any, Raw(encode(_told(hub.limits))))
         self._limiter = limiter
         self._guard = guard
 
@@ -146,23 +153,30 @@ class Login:
 
     def _welcome(self, session: Session, version: str) -> None:
         hub = self._hub
-        session.author.rates = self._limiter.session(session.author.scope)
+        session.author.rates = self._limiter.session(_payer(session), shared=session.peer.shares_rates)
         session.outbox.sink.raise_limit(hub.limits.max_message_bytes)
         session.welcomed()
         session.outbox.send(
             Welcome(
                 version=version,
                 client_id=session.client_id,
-                server=hub.info,
+                server=self._server,
                 cursor=session.outbox.cursor(hub.engine.head),
                 heartbeat_ms=hub.limits.heartbeat_ms,
                 limits=self._told,
                 identity=session.author.identity,
                 durability=hub.engine.durability,
-                features=FEATURES,
+                features=_FEATURES,
             )
         )
         hub.tell_authenticated(session)
+
+
+def _payer(session: Session) -> str:
+    """Whose rates a session spends: whoever proved nothing and comes anew each time is known by the address alone."""
+    author = session.author
+    is_nobody = author.scope != author.sender
+    return f"{ANONYMOUS}@{origin_of(session.peer.address)}" if is_nobody and session.peer.shares_rates else author.scope
 
 
 def _token(session: Session, hello: Hello) -> str | None:

@@ -1,6 +1,7 @@
 cdef class Outbox:
     cdef public object delivery
     cdef public object sink
+    cdef public object owner
     cdef public str client_id
     cdef public str instance
     cdef public bint live
@@ -19,12 +20,15 @@ cdef class Outbox:
     cdef public list waiting
     cdef public list draining
     cdef public long replaying
-    cdef public object on_full
-    cdef public object on_drained
-    cdef public object on_behind
     cdef object _matcher
     cdef public long long last_joined
 
     cpdef send(self, object message)
+    cpdef send_behind(self, object message)
+    cpdef str cursor(self, long long seq)
+    cpdef close(self)
+    cpdef force_flush(self)
+    cpdef join(self, member)
+    cpdef leave(self, member)
     cpdef flush(self)
     cdef list _take_runs(self)

@@ -7,8 +7,7 @@ drains. Memory for a slow client is a constant.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol
 
 from swarmwire_protocol.codec import encode
 from swarmwire_protocol.cursor import Cursor
@@ -24,11 +23,23 @@ if TYPE_CHECKING:
     from .ports import Sink
     from .subscription import DroppingSubscription, SharedSubscription
 
-__all__ = ["Outbox"]
+__all__ = ["Outbox", "Owner"]
 
 
-def _nothing() -> None:
-    """Who hears of it until somebody does."""
+class Owner(Protocol):
+    """Whose outbox it is, and who hears how it fares."""
+
+    def hold(self) -> None:
+        """The control lane is full of answers: nothing more is to be asked until `unhold`."""
+        ...
+
+    def unhold(self) -> None:
+        """It has room again."""
+        ...
+
+    def fell_behind(self) -> None:
+        """The client has just fallen behind. The turn is still being written."""
+        ...
 
 
 class Outbox:
@@ -40,8 +51,6 @@ class Outbox:
         told: the last place in the log that the client knows it has reached.
         last_joined: the place at which the last of the subscriptions that share the position joined.
         blocked: the socket holds more than its limit.
-        on_full, on_drained: the control lane is full of answers, and has room again.
-        on_behind: the client has just fallen behind.
     """
 
     __slots__ = (
@@ -60,9 +69,7 @@ class Outbox:
         "lost",
         "members",
         "notices",
-        "on_behind",
-        "on_drained",
-        "on_full",
+        "owner",
         "parked",
         "position",
         "replaying",
@@ -74,9 +81,10 @@ class Outbox:
 
     shared = True
 
-    def __init__(self, delivery: Delivery, sink: Sink) -> None:
+    def __init__(self, delivery: Delivery, sink: Sink, owner: Owner) -> None:
         self.delivery = delivery
         self.sink = sink
+        self.owner = owner
         self.client_id = ""
         self.instance = ""
         self.live = True
@@ -92,12 +100,9 @@ class Outbox:
         self.runs: list[Run] = []
         self.members: dict[str, SharedSubscription] = {}
         self.parked: list[Reader] = []
-        self.waiting: list[Reader] = []
-        self.draining: list[DroppingSubscription] = []
+        self.waiting: list[Reader] | None = None  # these two are made when they are needed: most clients are idle
+        self.draining: list[DroppingSubscription] | None = None
         self.replaying = 0
-        self.on_full: Callable[[], None] = _nothing
-        self.on_drained: Callable[[], None] = _nothing
-        self.on_behind: Callable[[], None] = _nothing
         self._matcher: Matcher | None = None
         self.last_joined = 0
         delivery.outboxes.add(self)
@@ -140,7 +145,7 @@ class Outbox:
     def _fill(self) -> None:
         if not self.full:
             self.full = True
-            self.on_full()
+            self.owner.hold()
 
     # ---- event lane
 
@@ -190,7 +195,7 @@ class Outbox:
             self.sink.write(blocks[0] if len(blocks) == 1 else framer.merge(blocks))
         if self.full:
             self.full = False
-            self.on_drained()
+            self.owner.unhold()
 
     def _take_runs(self) -> list[object]:
         runs, self.runs = self.runs, []
@@ -214,7 +219,7 @@ class Outbox:
                 self.live = False
                 self.position = run.first - 1
                 self._park_or_read(LagReader(self))
-                self.on_behind()
+                self.owner.fell_behind()
 
     def force_flush(self) -> None:
         """Write the control lane whatever the socket holds: for the last words before a close."""
@@ -236,13 +241,15 @@ class Outbox:
         parked, self.parked = self.parked, []
         for reader in parked:
             self.delivery.catchup.add(reader)
-        draining, self.draining = self.draining, []
-        for subscription in draining:
+        draining, self.draining = self.draining, None
+        for subscription in draining or ():
             self.delivery.drain_later(subscription.drain)
 
     def drain_when_resumed(self, subscription: DroppingSubscription) -> None:
         """Let this subscription write as soon as there is room."""
         if self.blocked:
+            if self.draining is None:
+                self.draining = []
             self.draining.append(subscription)
         else:
             self.delivery.clock.call_later(ROOM_RETRY, lambda: self.delivery.drain_later(subscription.drain))
@@ -254,8 +261,10 @@ class Outbox:
         self.delivery.outboxes.discard(self)
         self.control.clear()
         self.control_size = 0
-        for waiting in (self.notices, self.runs, self.parked, self.waiting, self.draining):
-            cast("list[object]", waiting).clear()
+        self.notices.clear()
+        self.runs.clear()
+        self.parked.clear()
+        self.waiting = self.draining = None
 
     # ---- reading from the log
 
@@ -269,6 +278,8 @@ class Outbox:
         """Start a replay, or let it wait while as many as allowed are running."""
         self.delivery.stats.replays += 1
         if self.replaying >= self.delivery.limits.max_replays:
+            if self.waiting is None:
+                self.waiting = []
             self.waiting.append(reader)
             return
         self.replaying += 1
@@ -276,7 +287,7 @@ class Outbox:
 
     def ended(self, reader: Reader) -> None:
         """A replay is over, finished or not: the next may start."""
-        if reader in self.waiting:
+        if self.waiting and reader in self.waiting:
             self.waiting.remove(reader)
             return
         self.replaying -= 1

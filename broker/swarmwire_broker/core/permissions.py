@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
@@ -116,7 +116,7 @@ def parse_permissions(claim: object) -> Permissions:
     if not claim.keys() <= _KNOWN:
         unknown = next(str(name) for name in claim if name not in _KNOWN)
         raise _refused("permissions", f"has the unknown field {unknown[:32]!r}, not one of {', '.join(_FIELDS)}")
-    publish, subscribe, call = (_listed(claim.get(name, []), f"permissions.{name}") for name in _LISTS)
+    publish, subscribe, call = _listed(claim, "publish"), _listed(claim, "subscribe"), _listed(claim, "call")
     admin = claim.get("admin", False)
     if not isinstance(admin, bool):
         raise _refused("permissions.admin", "must be true or false")
@@ -134,9 +134,10 @@ def _permissions(publish: _Patterns, subscribe: _Patterns, call: _Patterns, admi
     return Permissions(publish=list(publish), subscribe=list(subscribe), call=list(call), admin=admin)
 
 
-def _listed(value: object, field: str) -> _Patterns:
+def _listed(claim: dict[str, Any], name: str) -> _Patterns:
+    value = claim.get(name, [])
     if not isinstance(value, list):
-        raise _refused(field, "must be a list of patterns")
+        raise _refused(f"permissions.{name}", "must be a list of patterns")
     return tuple(value)
 
 

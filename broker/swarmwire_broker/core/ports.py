@@ -86,13 +86,17 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     """What a transport knows of a client by itself, before a word was said.
 
     `subject` is an identity the kernel vouches for (`uid:1000` on a Unix socket), `token` one that came with the
-    request (the Authorization header).
+    request (the Authorization header). A client that comes anew with each request `shares_rates` with all such
+    clients of its subject (of its address, if it proves nothing); one that is here for one request alone is `brief`,
+    and its coming and going is not announced.
     """
 
     transport: str
     address: str = ""
     subject: str | None = None
     token: str | None = None
+    shares_rates: bool = False
+    brief: bool = False
 
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):

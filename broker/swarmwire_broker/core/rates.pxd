@@ -18,12 +18,20 @@ cdef class TokenBucket:
     cdef _refill(self, double now)
 
 
+@cython.final
+cdef class _Meter:
+    cdef public TokenBucket messages
+    cdef public long long users
+    cdef public TokenBucket bytes
+
+
 cdef class SessionRates:
     cdef object _limiter
     cdef str _subject
     cdef tuple _messages
     cdef tuple _bytes
     cdef bint _closed
+    cdef bint _shared
     cdef public bint by_topic
 
     @cython.locals(bucket=TokenBucket, wait=double)

@@ -13,7 +13,7 @@ from swarmwire_protocol.topics import matches
 
 from .settings import RateLimit, Rates
 
-__all__ = ["LoginGuard", "RateLimiter", "SessionRates", "TokenBucket", "retry_after_ms"]
+__all__ = ["LoginGuard", "RateLimiter", "SessionRates", "TokenBucket", "origin_of", "retry_after_ms"]
 
 _SLACK = 1e-6
 """Seconds by which a refill may fall short of what was promised: floats round."""
@@ -119,10 +119,13 @@ class SessionRates:
     `by_topic` tells whether there are any of topics.
     """
 
-    __slots__ = ("_bytes", "_closed", "_limiter", "_messages", "_subject", "by_topic")
+    __slots__ = ("_bytes", "_closed", "_limiter", "_messages", "_shared", "_subject", "by_topic")
 
-    def __init__(self, limiter: RateLimiter, subject: str, meters: tuple[_Meter, ...], by_topic: bool) -> None:
+    def __init__(
+        self, limiter: RateLimiter, subject: str, meters: tuple[_Meter, ...], by_topic: bool, shared: bool = False
+    ) -> None:
         self.by_topic = by_topic
+        self._shared = shared
         self._limiter = limiter
         self._subject = subject
         self._messages = tuple(meter.messages for meter in meters if meter.messages)
@@ -161,38 +164,86 @@ class SessionRates:
         """The session has ended. Harmless twice."""
         if not self._closed:
             self._closed = True
-            self._limiter.release(self._subject)
+            self._limiter.release(self._subject, self._shared)
+
+
+class _MeterTable:
+    """Meters by name. They outlive their users until they are full again; of those without a user at most `max_idle`
+    are remembered: beyond it the one longest gone is forgotten.
+    """
+
+    def __init__(self, messages: RateLimit | None, size: RateLimit | None, max_idle: int) -> None:
+        self._messages = messages
+        self._bytes = size
+        self._max_idle = max_idle
+        self._meters: dict[str, _Meter] = {}
+        self.idle: dict[str, float] = {}
+        self._latest = 0.0
+
+    @property
+    def limits(self) -> bool:
+        """Whether there is anything to measure."""
+        return self._messages is not None or self._bytes is not None
+
+    def make(self) -> _Meter:
+        """A meter that nobody else uses."""
+        return _Meter(self._messages, self._bytes)
+
+    def take(self, name: str) -> _Meter:
+        """The meter of this name, with one user more."""
+        meter = self._meters.get(name)
+        if meter is None:
+            meter = self._meters[name] = self.make()
+        self.idle.pop(name, None)
+        meter.users += 1
+        return meter
+
+    def release(self, name: str) -> None:
+        """It has one user fewer."""
+        meter = self._meters.get(name)
+        if meter is None:
+            return
+        meter.users -= 1
+        if meter.users == 0:
+            buckets = meter.buckets()
+            self._latest = max(self._latest, *(bucket.last_used() for bucket in buckets))
+            self.idle[name] = max(bucket.full_at() for bucket in buckets)
+            self._forget()
+
+    def _forget(self) -> None:
+        for name, full_at in list(islice(self.idle.items(), 2)):
+            if full_at > self._latest and len(self.idle) <= self._max_idle:
+                return
+            del self.idle[name], self._meters[name]
 
 
 class RateLimiter:
     """All rate limits of a broker but that of logins.
 
-    A subject's limits outlive its sessions until they are full again, so reconnecting gains nothing. Of the
-    subjects without a session at most `max_idle` are remembered: beyond it the one longest gone is forgotten.
+    A subject's limits outlive its sessions until they are full again, so reconnecting gains nothing; nor does it for
+    clients that share theirs. Of the subjects without a session at most `max_idle` are remembered.
     """
 
     def __init__(self, rates: Rates, *, max_idle: int = 10_000, max_topics: int = 10_000) -> None:
-        self._rates = rates
-        self._max_idle = max_idle
         self._max_topics = max_topics
-        self._by_subject = rates.subject_messages is not None or rates.subject_bytes is not None
-        self._by_client = rates.client_messages is not None or rates.client_bytes is not None
+        self._clients = _MeterTable(rates.client_messages, rates.client_bytes, max_idle)
+        self._subjects = _MeterTable(rates.subject_messages, rates.subject_bytes, max_idle)
         self._patterns = [(pattern, TokenBucket.of(limit)) for pattern, limit in rates.topics.items()]
         self._topics: dict[str, TokenBucket | None] = {}
-        self._subjects: dict[str, _Meter] = {}
-        self._idle: dict[str, float] = {}
-        self._latest = 0.0
 
-    def session(self, subject: str) -> SessionRates | None:
-        """The limits of a new session of this subject, to be closed with it; None if nothing is limited."""
-        rates, meters = self._rates, []
-        if self._by_client:
-            meters.append(_Meter(rates.client_messages, rates.client_bytes))
-        if self._by_subject:
-            meters.append(self._subject_meter(subject))
+    def session(self, subject: str, *, shared: bool = False) -> SessionRates | None:
+        """The limits of a new session of this subject, to be closed with it; None if nothing is limited.
+
+        With `shared` the limits of a client, too, are those of all such sessions of the subject.
+        """
+        meters = []
+        if self._clients.limits:
+            meters.append(self._clients.take(subject) if shared else self._clients.make())
+        if self._subjects.limits:
+            meters.append(self._subjects.take(subject))
         if not meters and not self._patterns:
             return None
-        return SessionRates(self, subject, tuple(meters), bool(self._patterns))
+        return SessionRates(self, subject, tuple(meters), bool(self._patterns), shared)
 
     def topic_bucket(self, topic: str) -> TokenBucket | None:
         """The bucket of the first pattern that matches the topic."""
@@ -206,36 +257,16 @@ class RateLimiter:
         self._topics[topic] = bucket
         return bucket
 
-    def release(self, subject: str) -> None:
+    def release(self, subject: str, shared: bool = False) -> None:
         """A session of this subject has ended (`SessionRates.close` says it)."""
-        meter = self._subjects.get(subject)
-        if meter is None:
-            return
-        meter.users -= 1
-        if meter.users == 0:
-            buckets = meter.buckets()
-            self._latest = max(self._latest, *(bucket.last_used() for bucket in buckets))
-            self._idle[subject] = max(bucket.full_at() for bucket in buckets)
-            self._forget()
+        self._subjects.release(subject)
+        if shared:
+            self._clients.release(subject)
 
     @property
     def idle_subjects(self) -> int:
         """How many subjects are remembered that have no session."""
-        return len(self._idle)
-
-    def _subject_meter(self, subject: str) -> _Meter:
-        meter = self._subjects.get(subject)
-        if meter is None:
-            meter = self._subjects[subject] = _Meter(self._rates.subject_messages, self._rates.subject_bytes)
-        self._idle.pop(subject, None)
-        meter.users += 1
-        return meter
-
-    def _forget(self) -> None:
-        for subject, full_at in list(islice(self._idle.items(), 2)):
-            if full_at > self._latest and len(self._idle) <= self._max_idle:
-                return
-            del self._idle[subject], self._subjects[subject]
+        return len(self._subjects.idle)
 
 
 class LoginGuard:
@@ -259,7 +290,7 @@ class LoginGuard:
         """A login from this address was refused."""
         if self._limit is None or self._max == 0:
             return
-        origin = _origin(address)
+        origin = origin_of(address)
         bucket = self._buckets.pop(origin, None) or TokenBucket.of(self._limit)
         bucket.charge(1, now)
         if len(self._buckets) >= self._max:
@@ -270,7 +301,7 @@ class LoginGuard:
         """Seconds until the next login from this address is looked at; 0.0 where none has failed."""
         if not self._buckets:
             return 0.0
-        origin = _origin(address)
+        origin = origin_of(address)
         bucket = self._buckets.get(origin)
         if bucket is None:
             return 0.0
@@ -280,7 +311,8 @@ class LoginGuard:
         return wait
 
 
-def _origin(address: str) -> str:
+def origin_of(address: str) -> str:
+    """What an address counts as: without its port, an IPv6 address as its /64 network."""
     match _parse(address):
         case IPv6Address(ipv4_mapped=None) as ip:
             return str(ip_network((ip.packed, 64), strict=False))

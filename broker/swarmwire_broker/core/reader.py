@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .outbox import Outbox
     from .subscription import Subscription
 
-__all__ = ["ConflatingReader", "Cost", "LagReader", "Reader", "ReplayReader"]
+__all__ = ["ConflatingReader", "Cost", "LagReader", "PlacedReader", "Reader", "ReplayReader"]
 
 log = logging.getLogger("swarmwire.broker.reader")
 
@@ -191,15 +191,13 @@ class LagReader(Reader):
         self.outbox.live = True
 
 
-class ReplayReader(Reader):
-    """Replays the log, or first the last event of every topic, for one subscription."""
+class PlacedReader(Reader):
+    """Replays the log from a place that was asked for, or first the last event of every topic."""
 
     def __init__(
-        self, subscription: Subscription, position: int, *, snapshot_until: int | None = None, notice: bytes = b""
+        self, outbox: Outbox, position: int, *, snapshot_until: int | None = None, notice: bytes = b""
     ) -> None:
-        super().__init__(subscription.outbox, position)
-        self.subscription = subscription
-        self._patterns = Matcher([subscription.pattern])
+        super().__init__(outbox, position)
         self._notice = notice
         self._snapshot_until = snapshot_until
         self._floor = self.engine.latest_floor
@@ -213,7 +211,7 @@ class ReplayReader(Reader):
     def _step_snapshot(self, limit: PageLimit) -> Cost:
         until = self._snapshot_until
         assert until is not None
-        page = self.engine.latest(self._patterns, self.position, until, limit)
+        page = self.engine.latest(self._matcher(), self.position, until, limit)
         payloads = []
         # What changed after `until` comes from the log, and what was written already is not lost.
         floor = min(self.engine.latest_floor, until)
@@ -231,14 +229,25 @@ class ReplayReader(Reader):
             self._snapshot_until = None
         return Cost(sum(map(len, payloads)), max(1, page.scanned), True)
 
+    def _encode_snapshot(self, entries: list[Entry]) -> list[bytes]:
+        return self._encode(entries)
+
+
+class ReplayReader(PlacedReader):
+    """The same for one subscription."""
+
+    def __init__(
+        self, subscription: Subscription, position: int, *, snapshot_until: int | None = None, notice: bytes = b""
+    ) -> None:
+        super().__init__(subscription.outbox, position, snapshot_until=snapshot_until, notice=notice)
+        self.subscription = subscription
+        self._patterns = Matcher([subscription.pattern])
+
     def _matcher(self) -> Matcher:
         return self._patterns
 
     def _encode(self, entries: list[Entry]) -> list[bytes]:
         return [with_sub(entry.payload, self.subscription.quoted) for entry in entries]
-
-    def _encode_snapshot(self, entries: list[Entry]) -> list[bytes]:
-        return self._encode(entries)
 
     def _sub(self) -> str | None:
         return self.subscription.name

@@ -29,9 +29,15 @@ cdef class Session:
     cdef object _expiry
     cdef object _timeout
 
+    cdef _become(self, state)
     cpdef receive(self, bytes raw)
     @cython.locals(plain=tuple)
     cdef _take(self, bytes raw)
     @cython.locals(rates=SessionRates, wait=double)
     cdef _take_plain(self, long long size, str topic, bytes data, object request_id, str key)
     cdef _charge(self, object kind, long long size)
+    cdef _greet(self, message)
+    cpdef welcomed(self)
+    cpdef watch_expiry(self)
+    cdef _end(self)
+

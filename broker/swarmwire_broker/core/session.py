@@ -7,7 +7,6 @@ keeps nothing for a client that is gone.
 from __future__ import annotations
 
 import logging
-import secrets
 from collections import deque
 from collections.abc import Coroutine
 from enum import Enum
@@ -56,6 +55,9 @@ _NEAR_BEATS: Final = 2
 """Heartbeats before the end of a token from which on a timer waits for it."""
 
 _REASON_BYTES: Final = 120
+
+_ID_DIGITS: Final = 12
+_INSTANCE_DIGITS: Final = 32
 
 _FREE: Final = frozenset({Ping, Pong})
 _NEVER_REFUSED: Final = frozenset({Unsubscribe, Cancel, Auth, Bye, Error, Reply})
@@ -113,14 +115,11 @@ class Session:
         self.publishing = hub.publishing
         self._time = hub.clock.time
         self.peer = peer
-        self.client_id = secrets.token_hex(6)
+        self.client_id = hub.tokens.take(_ID_DIGITS)
         self.client: ClientInfo | None = None
         self.author = Author()
-        self.outbox = Outbox(hub.delivery, sink)
+        self.outbox = Outbox(hub.delivery, sink, self)
         self.outbox.client_id = self.client_id
-        self.outbox.on_full = self._hold
-        self.outbox.on_drained = self._unhold
-        self.outbox.on_behind = self._fell_behind
         self.subscriptions = Subscriptions(self.outbox)
         self.heard = True
         self.is_welcome = False
@@ -141,6 +140,12 @@ class Session:
     @property
     def state(self) -> SessionState:
         return self._state
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether all that was received is decided and answered, and no event of the past is still on its way."""
+        outbox = self.outbox
+        return not self._holds and not self.pending and not outbox.replaying and not outbox.is_behind
 
     def _become(self, state: SessionState) -> None:
         if log.isEnabledFor(logging.DEBUG):
@@ -249,6 +254,10 @@ class Session:
         if self._malformed.take(1, self.hub.clock.time()) > 0:
             self.close(CloseCode.POLICY, "Too many malformed messages.")
 
+    def forgive(self) -> None:
+        """Forget the malformed messages up to here: for a transport that bounds them by itself."""
+        self._malformed = None
+
     def _charge(self, kind: type[ClientMessage], size: int) -> None:
         rates = self.author.rates
         assert rates is not None
@@ -262,14 +271,14 @@ class Session:
 
     # ---- waiting for something before the next message
 
-    def _hold(self) -> None:
+    def hold(self) -> None:
         self._holds += 1
         if self._holds == 1:
             if self._inbox is None:
                 self._inbox = deque()
             self.outbox.sink.pause_reading()
 
-    def _unhold(self) -> None:
+    def unhold(self) -> None:
         self._holds -= 1
         while self._inbox and not self._holds:
             self._take(self._inbox.popleft())
@@ -279,16 +288,16 @@ class Session:
 
     def slow_down(self) -> None:
         """Look at no further message, and read none, until `go_on`, which is due as often as this is called."""
-        self._hold()
+        self.hold()
 
     def go_on(self) -> None:
         """Take the next message."""
         if self._state is not SessionState.CLOSING:
-            self._unhold()
+            self.unhold()
 
     def work(self, work: Coroutine[Any, Any, None], request_id: RequestId | None = None) -> Timer:
         """Let a coroutine finish before the next message is looked at; what it raises is the request's error."""
-        self._hold()
+        self.hold()
         return self.hub.clock.spawn(self._finish(work, request_id))
 
     async def _finish(self, work: Coroutine[Any, Any, None], request_id: RequestId | None) -> None:
@@ -298,7 +307,7 @@ class Session:
             self._failed(error, request_id)
         finally:
             if self._state is not SessionState.CLOSING:
-                self._unhold()
+                self.unhold()
 
     # ---- the hello
 
@@ -309,7 +318,7 @@ class Session:
             self._strike()
             return
         self.client = message.client
-        self.author.instance = self.outbox.instance = message.client.instance or secrets.token_hex(16)
+        self.author.instance = self.outbox.instance = message.client.instance or self.hub.tokens.take(_INSTANCE_DIGITS)
         self.hub.login.begin(self, message)
 
     def _strike(self) -> None:
@@ -390,7 +399,7 @@ class Session:
             told = True
         return told
 
-    def _fell_behind(self) -> None:
+    def fell_behind(self) -> None:
         if self.subscriptions.closes:
             # Not now: the turn is being written.
             error = SwarmwireError(ErrorCode.SLOW_CONSUMER)

@@ -44,10 +44,13 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Time for the hello and its login (then NOT_AUTHENTICATED and close 4402), and for the head of an HTTP request."""
     heartbeat_ms: _Positive = 15_000
     """The broker's heartbeat; a client silent for two of them is closed with 4409."""
+    request_timeout_ms: _Count = 30_000
+    """Time for the body of an HTTP request (then 408), for its answer (then OUTCOME_UNKNOWN), and for a client to take
+    the answer (then it is cut)."""
     close_timeout_ms: _Count = 2_000
     """Time for a closing connection to take its last bytes; then it is cut."""
     drain_timeout_ms: _Count = 10_000
-    """Time for a stopping broker to empty its outboxes."""
+    """Time for a stopping broker to empty its outboxes, and to answer who has ended its side of a stream."""
     reconnect_window_ms: _Count = 5_000
     """A stopping broker spreads the reconnects it advises over this time."""
 
@@ -62,6 +65,8 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Names and values of the headers of one publish together; more is INVALID_MESSAGE."""
     max_key_bytes: _Count = 256
     """An idempotency key; a longer one is INVALID_MESSAGE."""
+    max_batch: _Count = 10_000
+    """Items of one batch over HTTP; with more nothing of it is published, and it is MESSAGE_TOO_LARGE."""
     max_malformed: _Count = 100
     """Malformed messages a connection may send at once (one more each second); then 1008."""
 

@@ -75,21 +75,23 @@ class Subscriptions:
     def check(self, wanted: list[Wanted], grants: Grants) -> list[SubscribeResult]:
         """Decide each subscription asked for: a result with its name, and an error if it is refused."""
         names: set[str] = set()
+        held = len(self._by_name)
         results = []
         for index, one in enumerate(wanted):
             name = one.sub if one.sub is not None else one.pattern
             try:
-                self._check_one(one, name, names, grants)
+                self._check_one(one, name, names, held, grants)
             except SwarmwireError as error:
                 where = f"subscriptions[{index}]"
                 field = f"{where}.{error.field}" if error.field else where
                 results.append(SubscribeResult(sub=name, error=refusal(error, field)))
             else:
                 names.add(name)
+                held += name not in self._by_name
                 results.append(SubscribeResult(sub=name))
         return results
 
-    def _check_one(self, wanted: Wanted, name: str, names: set[str], grants: Grants) -> None:
+    def _check_one(self, wanted: Wanted, name: str, names: set[str], held: int, grants: Grants) -> None:
         limits = self._outbox.delivery.limits
         try:
             check_pattern(wanted.pattern)
@@ -104,8 +106,7 @@ class Subscriptions:
                 ErrorCode.PERMISSION_DENIED, "The pattern reaches topics you may not subscribe to.", field="pattern"
             )
         most = limits.max_subscriptions
-        new = len(names) - sum(other in self._by_name for other in names)
-        if most is not None and name not in self._by_name and len(self._by_name) + new >= most:
+        if most is not None and name not in self._by_name and held >= most:
             raise SwarmwireError(ErrorCode.LIMIT_EXCEEDED, f"A connection may hold {most} subscriptions.")
         self._check_mode(wanted)
         self._check_start(wanted.from_)

@@ -28,6 +28,8 @@ cdef class Draft:
 @cython.locals(entry=Entry)
 cpdef Entry new_entry(long long seq, long long ts, str topic, bytes payload, str hidden_from, bint clear)
 
+cpdef stored_at(long long seq)
+
 cpdef Entry placed(Draft draft, long long seq, long long ts)
 
 @cython.locals(draft=Draft)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from swarmwire_protocol.codec import encode_event
 from swarmwire_protocol.errors import SwarmwireError
 
-__all__ = ["Draft", "Entry", "Outcome", "new_draft", "new_entry", "placed"]
+__all__ = ["Draft", "Entry", "Outcome", "new_draft", "new_entry", "placed", "stored_at"]
 
 
 class Entry:
@@ -41,6 +41,9 @@ class Outcome(NamedTuple):
     error: SwarmwireError | None = None
 
 
+_made: Final = tuple.__new__  # a named tuple's own way is a Python call
+
+
 class Draft:
     """An event before it has its place: its parts as the codec makes them.
 
@@ -71,6 +74,12 @@ class Draft:
 
 
 # Compiled callers make these without the detour of a Python call.
+
+
+def stored_at(seq: int) -> Outcome:
+    """The `Outcome` of an append that was stored at this place."""
+    outcome: Outcome = _made(Outcome, (seq, False, None))
+    return outcome
 
 
 def new_entry(seq: int, ts: int, topic: str, payload: bytes, hidden_from: str | None, clear: bool) -> Entry:

@@ -22,14 +22,16 @@ from .dedupe import DedupeTable, monotonic_ms
 from .entry import Draft, Entry, Outcome
 from .retention import Floors, Keep
 from .sqliteheld import Held
+from .sqliteintake import Intake, closed
 from .sqliteload import Loader
 from .sqlitelock import DirectoryLock
 from .sqlitequeue import WriteQueue
 from .sqlitereaders import Readers
-from .sqlitereading import SqliteReading, closed
+from .sqlitereading import SqliteReading
 from .sqliteschema import FILE, LogFile, open_file
+from .sqliteshow import show
 from .sqlitestore import Store
-from .sqlitewriter import Batch, Change, Item, Writer
+from .sqlitewriter import Batch, Change, Writer
 
 __all__ = ["SqliteEngine", "Sync"]
 
@@ -47,7 +49,7 @@ def _nothing(*_: object) -> None:
     """Who hears of it until somebody does."""
 
 
-class SqliteEngine(SqliteReading):
+class SqliteEngine(SqliteReading, Intake):
     """The log of a directory, which is made if it is not there. The limits are those of `core.settings.Limits`.
 
     Arguments:
@@ -97,19 +99,15 @@ class SqliteEngine(SqliteReading):
         keep = Keep(log_events, log_bytes, log_age_ms)
         self.keys = DedupeTable(dedupe_ms, dedupe_keys, dedupe_keys_per_subject)
         self.held = Held(now_ms, keep, (window_events, window_bytes), (latest_topics, latest_bytes))
-        self.queue = WriteQueue(self.keys, queue_events, queue_bytes)
+        super().__init__(WriteQueue(self.keys, queue_events, queue_bytes), steady_ms)
         self.queue.relieved = lambda: self.relieved()
         self._directory = directory
         self._lock = DirectoryLock(directory)
         self._now_ms = now_ms
-        self._steady_ms = steady_ms
         self._lazily = sync == "normal"
         self._keep = keep
         self._rules = dict(log_rules or {})
         self._dedupe_ms = dedupe_ms
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._writer: Writer | None = None
-        self._waiting: list[Item] = []
         self._closing: asyncio.Task[None] | None = None
 
     # ---- life
@@ -208,31 +206,7 @@ class SqliteEngine(SqliteReading):
             finally:
                 self._lock.release()
 
-    # ---- appending
-
-    @property
-    def congested(self) -> bool:
-        return self.queue.congested
-
-    def append(self, draft: Draft) -> None:
-        if self._writer is None:
-            if draft.done is not None:
-                draft.done(Outcome(error=closed()))
-        elif draft.key is None or self.queue.claim(draft, self._steady_ms()):
-            self.queue.add(draft)
-            self._submit(draft)
-
-    def _submit(self, item: Item) -> None:
-        # What one turn of the loop publishes is handed over together.
-        if not self._waiting:
-            assert self._loop is not None
-            self._loop.call_soon(self._hand_over)
-        self._waiting.append(item)
-
-    def _hand_over(self) -> None:
-        if self._waiting and self._writer is not None:
-            items, self._waiting = self._waiting, []
-            self._writer.submit(items)
+    # ---- what the writer tells
 
     def _tell(self, batch: Batch) -> None:
         """Hand a batch from the writer's thread to the loop."""
@@ -254,37 +228,10 @@ class SqliteEngine(SqliteReading):
         self.trouble = None
         if batch.items:
             self.on_commit(len(batch.entries), batch.seconds)
-            self._show(batch)
+            held = self.held
+            show(batch.items, batch.entries, batch.until, held.log, held.table, self.queue, self.listener)
         # Last: some of the batch may have been let go at once, and what nobody has seen cannot be missing.
         self.held.floors.told(batch.rules)
-
-    def _show(self, batch: Batch) -> None:
-        """Let everybody hear of what is stored now, in order."""
-        entries, stored, until = iter(batch.entries), self.queue.stored, batch.until
-        for item in batch.items:
-            if not isinstance(item, Change):
-                entry = next(entries)
-                if item.key is not None:
-                    # Remembered first: whoever is told of the event may publish it again at once.
-                    stored(item, entry.seq, until)
-                self._appear(entry, item)
-                continue
-            if item.error is None:
-                for draft in item.appends:
-                    self._appear(next(entries), draft)
-            else:
-                for draft in item.appends:
-                    self.queue.remove(draft)
-            item.done(item)
-
-    def _appear(self, entry: Entry, draft: Draft) -> None:
-        self.held.put(entry)
-        # Whatever fails in telling of it: it is stored, and so is what comes after it.
-        try:
-            self.listener(entry)
-        except Exception:
-            log.exception("an event could not be handed on", extra={"seq": entry.seq, "topic": entry.topic})
-        self.queue.answer(draft, Outcome(entry.seq))
 
     def _refused(self, batch: Batch, error: SwarmwireError) -> None:
         """Nothing of a batch was stored."""

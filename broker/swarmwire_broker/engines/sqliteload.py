@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from .dedupe import DedupeTable
 from .entry import Entry
 from .sqlitereader import Reader
-from .sqlitestore import KeyRow
 
 __all__ = ["Loader"]
 
@@ -72,6 +71,6 @@ class Loader(Reader):
             elif not len(keys):
                 keys.forgotten = seq
 
-    def key_rows(self) -> Iterator[KeyRow]:
-        """All idempotency keys, in the order they were remembered."""
+    def key_rows(self) -> Iterator[tuple[str, str, str, int, int]]:
+        """All idempotency keys, in the order they were remembered, each with the time of day when it is forgotten."""
         yield from self.connection.execute("SELECT scope, topic, key, seq, until FROM keys ORDER BY id")

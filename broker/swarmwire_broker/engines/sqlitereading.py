@@ -6,22 +6,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from swarmwire_protocol.errors import ErrorCode, SwarmwireError
-
 from .base import Evicted, Page, PageLimit, Stored
 from .matcher import Matcher
 from .sqliteheld import Held
+from .sqliteintake import closed
 from .sqlitereader import Reader
 from .sqlitereaders import Readers
 
-__all__ = ["SqliteReading", "closed"]
+__all__ = ["SqliteReading"]
 
 _T = TypeVar("_T")
-
-
-def closed() -> SwarmwireError:
-    """The error of whoever asks an engine that is not open."""
-    return SwarmwireError(ErrorCode.SHUTTING_DOWN, "The log is closed.")
 
 
 class SqliteReading:

@@ -62,7 +62,6 @@ CREATE TABLE events(
     payload BLOB NOT NULL
 );
 CREATE INDEX events_by_topic ON events(topic_id);
-CREATE INDEX events_by_rule ON events(rule_id);
 CREATE TABLE last(
     topic_id INTEGER PRIMARY KEY,
     seq INTEGER NOT NULL,

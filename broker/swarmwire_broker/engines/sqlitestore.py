@@ -1,75 +1,31 @@
-"""What the writer says to SQLite: every statement that changes the log.
-
-Each statement takes as many rows as there are: while SQLite works on one, the interpreter is free for the event loop,
-and a row at a time would mean to ask for it back once for every row.
-"""
+"""What the writer says to SQLite: every statement that changes the log."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
-from typing import Any, Final, TypeAlias, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
+from . import sqliteeviction as eviction
 from .base import Put, Stored
 from .entry import Entry
 from .retention import DEFAULT_RULE, Keep, Kept, rule_of
+from .sqliteinsert import KeyRow, insert_events, insert_keys, insert_topics, pieces
 from .sqliteschema import LogFile
 from .state import conflict
 
-__all__ = ["OVERHEAD", "KeyRow", "Store"]
+__all__ = ["OVERHEAD", "Store"]
 
 OVERHEAD: Final = 250
 """Bytes an event counts for beside its payload, as in the memory engine."""
 
-_CHUNKS: Final = (256, 128, 64, 32, 16, 8, 4, 2, 1)
 _KNOWN_TOPICS: Final = 100_000
-_T = TypeVar("_T")
 
-_OVER: Final = """
-SELECT max(seq), count(*), sum(size) FROM (
-    SELECT seq, ts, size, row_number() OVER w AS place, sum(size) OVER w - size AS before FROM (
-        SELECT seq, ts, length(payload) + 250 AS size FROM events
-        WHERE rule_id = :rule AND seq > :floor ORDER BY seq LIMIT :most
-    ) WINDOW w AS (ORDER BY seq)
-) WHERE place <= :events OR before < :bytes OR ts < :ts
-"""
-# After a change of rules another rule may hold older events of a topic, or may have let newer ones go already. A row
-# without a payload is the mark of a `clear`: as long as older events of its topic are held, it keeps them from being
-# the last. What is at or below the floor of last events needs no mark.
-_KEEP_LAST: Final = """
-INSERT INTO last SELECT topic_id, seq, ts, hidden_from, CASE WHEN clear THEN x'' ELSE payload END FROM events AS e
-WHERE rule_id = :rule AND seq > :floor AND seq <= :upto AND seq > :latest_floor
-    AND NOT EXISTS (SELECT 1 FROM events AS n WHERE n.topic_id = e.topic_id AND n.seq > e.seq)
-ON CONFLICT(topic_id) DO UPDATE SET
-    seq = excluded.seq, ts = excluded.ts, hidden_from = excluded.hidden_from, payload = excluded.payload
-    WHERE excluded.seq > last.seq
-"""
-_FORGET_MARKS: Final = """
-DELETE FROM last WHERE topic_id IN (
-    SELECT topic_id FROM events WHERE rule_id = :rule AND seq > :floor AND seq <= :upto
-) AND length(payload) = 0 AND NOT EXISTS (
-    SELECT 1 FROM events AS n WHERE n.topic_id = last.topic_id AND (n.rule_id <> :rule OR n.seq > :upto)
-)
-"""
-_UNUSED_TOPICS: Final = """
-DELETE FROM topics WHERE id IN (
-    SELECT topic_id FROM events AS e WHERE rule_id = :rule AND seq > :floor AND seq <= :upto
-        AND NOT EXISTS (SELECT 1 FROM events AS n WHERE n.topic_id = e.topic_id AND n.seq > e.seq)
-        AND NOT EXISTS (SELECT 1 FROM events AS n WHERE n.topic_id = e.topic_id AND n.rule_id <> :rule)
-        AND NOT EXISTS (SELECT 1 FROM last AS l WHERE l.topic_id = e.topic_id)
-) RETURNING topic
-"""
 _NEXT_TOPIC: Final = """
 SELECT max(coalesce((SELECT max(id) FROM topics), 0), coalesce((SELECT max(topic_id) FROM events), 0),
     coalesce((SELECT max(topic_id) FROM last), 0)) + 1
 """
-_DELETE: Final = "DELETE FROM events WHERE rule_id = :rule AND seq > :floor AND seq <= :upto"
-
-
-KeyRow: TypeAlias = tuple[str, str, str, int, int]
-"""An idempotency key (scope, topic, key), the place it was given, and the time of day at which it may be forgotten."""
 
 
 class Store:
@@ -106,12 +62,20 @@ class Store:
             self._db.execute(
                 "INSERT OR IGNORE INTO rules SELECT max(id) + 1, ?, 0, 0, 0 FROM rules HAVING count(*) > 0", (pattern,)
             )
+        self._index_rules()
         self.commit(self._number("SELECT latest_floor FROM log"))
         for number, pattern, *rest in self._db.execute("SELECT id, pattern, floor, events, bytes FROM rules"):
             self.rules[number] = Kept(pattern, *rest)
             self._limits[number] = rules.get(pattern, keep) if pattern != DEFAULT_RULE else keep
         numbers = {kept.pattern: number for number, kept in self.rules.items()}
         self.patterns = [(pattern, numbers[pattern]) for pattern in rules]
+
+    def _index_rules(self) -> None:
+        """Where there is one rule, the events in order are those of the rule in order."""
+        if self._number("SELECT count(*) FROM rules") > 1:
+            self._db.execute("CREATE INDEX IF NOT EXISTS events_by_rule ON events(rule_id)")
+        else:
+            self._db.execute("DROP INDEX IF EXISTS events_by_rule")
 
     def _note_rules(self, patterns: str) -> int:
         """The place from which on these are the rules by which events were stored."""
@@ -193,38 +157,24 @@ class Store:
 
     # ---- appending
 
-    def add(self, entries: Sequence[Entry]) -> None:
-        """Put entries at the end."""
+    def add(self, entries: list[Entry]) -> None:
+        """Put entries at the end, whose places follow each other and whose time is `ts`."""
         topics = self._numbers(entries)
-        rows = []
-        grown: dict[int, tuple[int, int]] = {}
-        for entry in entries:
-            topic, rule = topics[entry.topic]
-            rows.append((entry.seq, topic, rule, entry.ts, entry.clear, entry.hidden_from, entry.payload))
-            events, size = grown.get(rule, (0, 0))
-            grown[rule] = (events + 1, size + len(entry.payload))
-        for rule, (events, size) in grown.items():
+        for rule, (events, size) in _grown(entries, topics).items():
             kept = self.rules[rule]
             self.rules[rule] = Kept(
                 kept.pattern, kept.floor, kept.events + events, kept.bytes + size + events * OVERHEAD
             )
-        self._insert("events", 7, rows)
+        insert_events(self._db, entries, topics)
 
-    def add_keys(self, keys: Sequence[KeyRow]) -> None:
-        """Remember idempotency keys."""
-        self._insert("keys(scope, topic, key, seq, until)", 5, keys)
+    def add_keys(self, keys: Sequence[KeyRow], until: int) -> None:
+        """Remember idempotency keys until a time of day."""
+        insert_keys(self._db, keys, until)
 
-    def _insert(self, table: str, width: int, rows: Sequence[Sequence[Any]]) -> None:
-        row = f"({','.join('?' * width)})"
-        for some in _chunks(rows):
-            self._db.execute(
-                f"INSERT INTO {table} VALUES {','.join([row] * len(some))}", tuple(chain.from_iterable(some))
-            )
-
-    def _numbers(self, entries: Sequence[Entry]) -> dict[str, tuple[int, int]]:
+    def _numbers(self, entries: list[Entry]) -> dict[str, tuple[int, int]]:
         """Number and rule of each entry's topic; topics that are new get theirs."""
         known = self._topics
-        missing = {entry.topic for entry in entries if entry.topic not in known}
+        missing = _unknown(entries, known)
         if missing:
             if len(known) + len(missing) > _KNOWN_TOPICS:
                 known.clear()
@@ -234,14 +184,15 @@ class Store:
 
     def _learn(self, topics: list[str]) -> None:
         found: dict[str, int] = {}
-        for some in _chunks(topics):
-            marks = ",".join("?" * len(some))
-            found.update(self._db.execute(f"SELECT topic, id FROM topics WHERE topic IN ({marks})", some).fetchall())
+        for start, end in pieces(len(topics)):
+            marks = ",".join("?" * (end - start))
+            sql = f"SELECT topic, id FROM topics WHERE topic IN ({marks})"
+            found.update(self._db.execute(sql, topics[start:end]).fetchall())
         new = [topic for topic in topics if topic not in found]
         numbers = range(self._next_topic, self._next_topic + len(new))
         self._next_topic += len(new)
         rows = list(zip(numbers, new, strict=True))
-        self._insert("topics", 2, rows)
+        insert_topics(self._db, rows)
         found.update((topic, number) for number, topic in rows)
         for topic, number in found.items():
             self._topics[topic] = (number, rule_of(self.patterns, topic))
@@ -273,14 +224,16 @@ class Store:
         return oldest is not None and oldest[0] < ts
 
     def _evict_of(self, number: int, kept: Kept, over: dict[str, int], latest_floor: int) -> int:
-        upto, count, size = self._db.execute(_OVER, over).fetchone()
+        in_number = over["most"] <= over["events"]
+        upto, count, size = self._db.execute(eviction.OVER_IN_NUMBER if in_number else eviction.OVER, over).fetchone()
         if upto is None:
             return 0
         place = {"rule": number, "floor": kept.floor, "upto": upto, "latest_floor": latest_floor}
-        self._db.execute(_KEEP_LAST, place)
-        self._db.execute(_FORGET_MARKS, place)
-        self._forget_topics(self._db.execute(_UNUSED_TOPICS, place))
-        self._db.execute(_DELETE, place)
+        if self._db.execute(eviction.ENDS_TOPICS, place).fetchone()[0]:
+            self._db.execute(eviction.KEEP_LAST, place)
+            self._db.execute(eviction.FORGET_MARKS, place)
+            self._forget_topics(self._db.execute(eviction.UNUSED_TOPICS, place))
+        self._db.execute(eviction.DELETE, place)
         self.rules[number] = Kept(kept.pattern, upto, kept.events - count, kept.bytes - size)
         return int(count)
 
@@ -305,12 +258,7 @@ class Store:
         """Let go the idempotency keys of places up to this one."""
         if upto <= self._forgotten:
             return
-        gone = self._db.execute(
-            "DELETE FROM keys WHERE id <= (SELECT max(id) FROM"
-            " (SELECT id, seq FROM keys ORDER BY id LIMIT ?) WHERE seq <= ?)",
-            (most, upto),
-        )
-        if gone.rowcount < most:
+        if self._db.execute(eviction.FORGET_KEYS, (most, upto)).rowcount < most:
             self._forgotten = upto
 
     # ---- state
@@ -340,10 +288,31 @@ class Store:
         return self.revision
 
 
-def _chunks(rows: Sequence[_T]) -> Iterator[Sequence[_T]]:
-    """A sequence in pieces of few different lengths, so that few different statements are enough."""
-    start = 0
-    for size in _CHUNKS:
-        while len(rows) - start >= size:
-            yield rows[start : start + size]
-            start += size
+def _grown(entries: list[Entry], topics: dict[str, tuple[int, int]]) -> dict[int, tuple[int, int]]:
+    """How many events, and how many bytes of payload, each rule has more by these entries."""
+    grown: dict[int, tuple[int, int]] = {}
+    count = size = rule = 0
+    for entry in entries:
+        of = topics[entry.topic][1]
+        if of != rule:
+            _grow(grown, rule, count, size)
+            count, size, rule = 0, 0, of
+        count += 1
+        size += len(entry.payload)
+    _grow(grown, rule, count, size)
+    return grown
+
+
+def _grow(grown: dict[int, tuple[int, int]], rule: int, count: int, size: int) -> None:
+    if count:
+        before = grown.get(rule, (0, 0))
+        grown[rule] = (before[0] + count, before[1] + size)
+
+
+def _unknown(entries: list[Entry], known: dict[str, tuple[int, int]]) -> set[str]:
+    """The topics that are not known."""
+    found = set()
+    for entry in entries:
+        if entry.topic not in known:
+            found.add(entry.topic)
+    return found

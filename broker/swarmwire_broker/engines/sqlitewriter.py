@@ -15,7 +15,8 @@ from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 from .base import Put
 from .entry import Draft, Entry, placed
 from .retention import Kept
-from .sqlitestore import KeyRow, Store
+from .sqliteinsert import KeyRow
+from .sqlitestore import Store
 
 __all__ = ["Batch", "Change", "Item", "Writer"]
 
@@ -202,35 +203,36 @@ class Writer:
         now = self._now_ms()
         store.ts = max(store.ts, now)
         key_until = now + self._dedupe_ms
+        items: list[Item] = batch.items
         entries: list[Entry] = []
         keys: list[KeyRow] = []
         batch.entries, batch.until = entries, self._steady_ms() + self._dedupe_ms
-        for item in batch.items:
-            if isinstance(item, Change):
-                self._change(item, entries)
-            else:
-                entry = self._entry(item)
-                entries.append(entry)
-                if (key := item.key) is not None:
-                    keys.append((key[0], item.topic, key[1], entry.seq, key_until))
+        done = 0
+        while done < len(items):
+            done = _place(items, done, store.head, store.ts, entries, keys)
+            if entries:
+                store.head = entries[-1].seq
+            if done < len(items):
+                change = items[done]
+                assert isinstance(change, Change)
+                self._change(change, entries)
+                done += 1
         store.add(entries)
         if keys:
-            store.add_keys(keys)
-
-    def _entry(self, draft: Draft) -> Entry:
-        store = self._store
-        store.head = seq = store.head + 1
-        return placed(draft, seq, store.ts)
+            store.add_keys(keys, key_until)
 
     def _change(self, change: Change, entries: list[Entry]) -> None:
+        store = self._store
         change.error = None
         try:
-            self._store.check(change.puts)
+            store.check(change.puts)
         except SwarmwireError as error:
             change.error = error
             return
-        change.revision = self._store.apply(change.puts)
-        entries += [self._entry(draft) for draft in change.appends]
+        change.revision = store.apply(change.puts)
+        for draft in change.appends:
+            store.head += 1
+            entries.append(placed(draft, store.head, store.ts))
 
     def _fail(self, batch: Batch, error: Exception) -> None:
         if not self._failing:
@@ -263,6 +265,23 @@ class Writer:
         except Exception as error:
             self._fail(batch, error)
         self._tell(batch)
+
+
+def _place(items: list[Item], begin: int, head: int, ts: int, entries: list[Entry], keys: list[KeyRow]) -> int:
+    """Give the drafts from `begin` on their places behind the head, up to the first change: where that is."""
+    index = begin
+    while index < len(items):
+        item = items[index]
+        if not isinstance(item, Draft):
+            break
+        draft = item
+        head += 1
+        entries.append(placed(draft, head, ts))
+        key = draft.key
+        if key is not None:
+            keys.append((key[0], draft.topic, key[1], head))
+        index += 1
+    return index
 
 
 def _concerns_all(error: Exception) -> bool:

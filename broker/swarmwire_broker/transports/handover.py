@@ -15,14 +15,19 @@ from httptools import HttpParserUpgrade
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from swarmwire_protocol.takesbytes import taking_bytes
+
 from ..core.hub import Hub
 from ..core.ports import Peer
 from ..core.settings import Limits
 from .fastpath import FastConnection
 
-__all__ = ["EXTENSION", "HandoverProtocol", "UpgradeProtocol", "is_one_too_many", "upgrade_protocol"]
+__all__ = ["EXTENSION", "SOCKET", "HandoverProtocol", "UpgradeProtocol", "is_one_too_many", "upgrade_protocol"]
 
 EXTENSION: Final = "swarmwire.handover"
+
+SOCKET: Final = "swarmwire.socket"
+"""The extension of a request's scope that is its transport: to see whether anybody reads from it, and to cut it."""
 
 _HEAD_TOO_LARGE: Final = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -36,6 +41,7 @@ class UpgradeProtocol(HttpToolsProtocol):
 
     - `max_hello_bytes` is the most a request's head may take, else 431; trailers of a body count likewise.
     - `auth_timeout_ms` is the time for a head, from the connection or from the first byte after an answer.
+    - `request_timeout_ms` is the time for the client to take an answer.
     - `max_connections` and `max_unauthenticated` together are the sockets open at once; one more is cut.
     """
 
@@ -45,6 +51,7 @@ class UpgradeProtocol(HttpToolsProtocol):
     _unparsed = 0  # bytes since the parser last told of something other than a header
     _has_moved = False
     _timer: asyncio.TimerHandle | None = None
+    _taking: asyncio.TimerHandle | None = None
 
     # ---- asyncio's side
 
@@ -63,6 +70,7 @@ class UpgradeProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        self._stop_taking()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -106,11 +114,27 @@ class UpgradeProtocol(HttpToolsProtocol):
             self._timer.cancel()
             self._timer = None
 
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._stop_taking()
+        self._taking = self.loop.call_later(self.limits.request_timeout_ms / 1000, self._cut_untaken)
+
+    def _cut_untaken(self) -> None:
+        # Of the next answer on the same connection it says nothing: that has a time of its own.
+        if self._is_answered() and self.transport.get_write_buffer_size() > 0:
+            self.transport.abort()
+
+    def _stop_taking(self) -> None:
+        if self._taking is not None:
+            self._taking.cancel()
+            self._taking = None
+
     # ---- the parser's side
 
     def on_headers_complete(self) -> None:
         self._has_moved = True
         self._stop_timer()
+        cast(dict[str, Any], self.scope)["extensions"] = {SOCKET: self.transport}
         super().on_headers_complete()
 
     def on_chunk_header(self) -> None:
@@ -207,5 +231,5 @@ class HandoverProtocol(WebSocketsSansIOProtocol):
         self.connections.discard(self)
         self.transport = cast(asyncio.Transport, _GivenAway())
         connection = self.connection_class(hub, transport, peer, cast(set[Any], self.connections))
-        transport.set_protocol(cast(asyncio.Protocol, connection))
+        transport.set_protocol(cast(asyncio.Protocol, taking_bytes(connection)))
         return connection

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any, ClassVar, Final, Protocol, cast
+from functools import partial
+from typing import Any, Final, Protocol, cast
 
 import uvicorn
 from uvicorn.server import ServerState
+
+from swarmwire_protocol.takesbytes import taking_bytes
 
 from ..core.hub import Hub
 from ..core.ports import Peer
@@ -22,7 +25,7 @@ from .handover import UpgradeProtocol, is_one_too_many, upgrade_protocol
 from .origin import Sites
 from .upgrade import Asked, UpgradeReader, bearer_token, request_line, switching_protocols
 
-__all__ = ["House", "ShortcutProtocol", "shortcut_protocol"]
+__all__ = ["Entrance", "House", "ShortcutProtocol", "shortcut_protocol"]
 
 _log: Final = logging.getLogger("uvicorn.error")  # where the long way writes of connections
 
@@ -39,25 +42,54 @@ class House(Protocol):
         ...
 
 
-class ShortcutProtocol(asyncio.Protocol):
-    """Give it to uvicorn as `http=`; `shortcut_protocol` makes one for a broker. Its limits are `UpgradeProtocol`'s."""
+class Entrance:
+    """What all connections to one path have in common: whom they lead to, and who may take the short way.
 
-    house: ClassVar[House]
-    sites: ClassVar[Sites]
-    path: ClassVar[str]
-    reader: ClassVar[UpgradeReader]
-    long_way: ClassVar[type[UpgradeProtocol]]
-    connection_class: ClassVar[type[FastConnection]] = FastConnection
+    Arguments:
+        line: how an ordinary request for the path begins.
+    """
 
-    __slots__ = ("_app_state", "_config", "_state", "_timer", "_transport")
+    __slots__ = ("_headers", "_pairs", "_reader", "_sites", "house", "limits", "long_way", "path")
+
+    def __init__(self, house: House, sites: Sites, path: str, line: bytes, long_way: type[UpgradeProtocol]) -> None:
+        self.house = house
+        self.path = path
+        self.long_way = long_way
+        self.limits = long_way.limits
+        self._sites = sites
+        self._reader = UpgradeReader(line)
+        self._pairs: list[tuple[bytes, bytes]] = []
+        self._headers = b""
+
+    def read(self, data: bytes) -> Asked | None:
+        """The request that these bytes begin with, if it is an ordinary one that is allowed."""
+        asked = self._reader.read(data)
+        if asked is None or asked.end > self.limits.max_hello_bytes:
+            return None
+        return asked if self._sites.refusal(asked.upgrade.host, asked.upgrade.origin, "ws") is None else None
+
+    def headers(self, pairs: list[tuple[bytes, bytes]]) -> bytes:
+        """The server's own headers as they are sent. They are another list when they change, once a second."""
+        if pairs is not self._pairs:
+            self._pairs = pairs
+            self._headers = b"".join([b"%b: %b\r\n" % pair for pair in pairs])
+        return self._headers
+
+
+class ShortcutProtocol:
+    """One connection until it has taken one of the ways. Its limits are `UpgradeProtocol`'s."""
+
+    __slots__ = ("_app_state", "_config", "_entrance", "_state", "_timer", "_transport")
 
     def __init__(
         self,
+        entrance: Entrance,
         config: uvicorn.Config,
         server_state: ServerState,
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
+        self._entrance = entrance
         self._config = config
         self._state = server_state
         self._app_state = app_state
@@ -65,9 +97,9 @@ class ShortcutProtocol(asyncio.Protocol):
 
     # ---- asyncio's side
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        limits = self.long_way.limits
+        limits = self._entrance.limits
         if is_one_too_many(len(self._state.connections) + 1, limits):
             transport.abort()
         else:
@@ -84,11 +116,15 @@ class ShortcutProtocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._transport.is_closing():
             return
+        data = bytes(data)  # not every loop hands out bytes: see `taking_bytes`
         asked = self._allowed(data)
         if asked is None:
             self._go_the_long_way(data)
         else:
             self._accept(asked, data)
+
+    def eof_received(self) -> None:
+        """The transport closes."""
 
     def shutdown(self) -> None:
         """The server is going down (uvicorn calls this)."""
@@ -97,34 +133,31 @@ class ShortcutProtocol(asyncio.Protocol):
     # ---- which way
 
     def _allowed(self, data: bytes) -> Asked | None:
-        if not self.house.is_running or self._transport.get_extra_info("sslcontext") is not None:
+        entrance = self._entrance
+        if not entrance.house.is_running or self._transport.get_extra_info("sslcontext") is not None:
             return None
-        asked = self.reader.read(data)
-        if asked is None or asked.end > self.long_way.limits.max_hello_bytes:
-            return None
-        return asked if self.sites.refusal(asked.upgrade.host, asked.upgrade.origin, "ws") is None else None
+        return entrance.read(data)
 
     def _accept(self, asked: Asked, data: bytes) -> None:
-        transport = self._transport
+        entrance, transport = self._entrance, self._transport
         self._let_go()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         address = _address(transport)
         if _log.isEnabledFor(logging.INFO):
-            _log.info('%s - "WebSocket %s" [accepted]', address, self.path)
-        headers = b"".join([b"%b: %b\r\n" % header for header in self._state.default_headers])
-        transport.write(switching_protocols(asked, headers))
+            _log.info('%s - "WebSocket %s" [accepted]', address, entrance.path)
+        transport.write(switching_protocols(asked, entrance.headers(self._state.default_headers)))
         peer = Peer(transport="websocket", address=address, token=bearer_token(asked.upgrade.authorization))
-        connection = self.connection_class(self.house.hub, transport, peer, cast(set[Any], self._state.connections))
-        transport.set_protocol(cast(asyncio.Protocol, connection))
+        connection = FastConnection(entrance.house.hub, transport, peer, cast(set[Any], self._state.connections))
+        transport.set_protocol(cast(asyncio.Protocol, taking_bytes(connection)))
         if len(data) > asked.end:
             connection.data_received(data[asked.end :])
 
     def _go_the_long_way(self, data: bytes) -> None:
         self._let_go()
         timer, self._timer = self._timer, None
-        protocol = self.long_way(self._config, self._state, self._app_state)
+        protocol = self._entrance.long_way(self._config, self._state, self._app_state)
         protocol.take(self._transport, timer)
         self._transport.set_protocol(protocol)
         protocol.data_received(data)
@@ -147,6 +180,5 @@ def shortcut_protocol(house: House, sites: Sites, path: str, limits: Limits) -> 
     line = request_line(path)
     if line is None:
         return long_way
-    reader = UpgradeReader(line)
-    members = {"house": house, "sites": sites, "path": path, "reader": reader, "long_way": long_way, "__slots__": ()}
-    return type("ShortcutProtocol", (ShortcutProtocol,), members)
+    entrance = Entrance(house, sites, path, line, long_way)
+    return cast(type[asyncio.Protocol], partial(ShortcutProtocol, entrance))

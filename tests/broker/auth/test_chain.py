@@ -169,10 +169,23 @@ async def test_without_a_token_nobody_comes_in() -> None:
 
 
 async def test_whom_the_kernel_vouches_for_comes_in_without_a_token_where_that_is_configured() -> None:
-    authenticate = built(token="sesame", local_permissions=EVERYTHING)
+    authenticate = built(token="sesame", local_permissions=EVERYTHING, local_subjects=["uid:1000"])
     assert await authenticate(None, {}, LOCAL) == Verified(subject="uid:1000", permissions=EVERYTHING)
     assert (await refusal(authenticate, None)).message == "A token is needed."
     assert (await refusal(authenticate, "wrong", LOCAL)).code is ErrorCode.AUTHENTICATION_FAILED
+    stranger = Peer(transport="unix", subject="uid:1001")
+    assert (await refusal(authenticate, None, stranger)).message == "A token is needed."
+
+
+async def test_the_configuration_says_whether_the_own_user_needs_a_token() -> None:
+    for local in ("token", "full"):
+        authenticate = configured_authenticator(Auth(token="sesame", local=local), local_subjects=["uid:1000"])
+        assert isinstance(authenticate, PromptAuthenticator)
+        if local == "full":
+            assert authenticate.at_once(None, LOCAL) == Verified(subject="uid:1000", permissions=EVERYTHING)
+        else:
+            with pytest.raises(SwarmwireError, match="A token is needed"):
+                authenticate.at_once(None, LOCAL)
 
 
 # ---- Revoked
@@ -198,7 +211,8 @@ async def test_a_revoked_subject_comes_in_with_a_newer_token_only(sign: Sign) ->
 
 async def test_whom_the_kernel_vouches_for_can_be_revoked_too() -> None:
     revocations = Revocations()
-    authenticate = built(token="sesame", local_permissions=EVERYTHING, revocations=revocations)
+    local: dict[str, Any] = {"local_permissions": EVERYTHING, "local_subjects": ["uid:1000"]}
+    authenticate = built(token="sesame", revocations=revocations, **local)
     revocations.revoke_subject("uid:1000")
     assert (await refusal(authenticate, None, LOCAL)).message == "The login was revoked."
 

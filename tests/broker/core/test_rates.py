@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from swarmwire_broker.core.rates import LoginGuard, RateLimiter, SessionRates, TokenBucket, retry_after_ms
+from swarmwire_broker.core.rates import LoginGuard, RateLimiter, SessionRates, TokenBucket, origin_of, retry_after_ms
 from swarmwire_broker.core.settings import RateLimit, Rates
 
 RATE = st.floats(min_value=0.01, max_value=1e6)
@@ -306,3 +306,45 @@ def test_a_peer_without_an_address_counts_by_whatever_it_is_called() -> None:
     guard.failed("", 0.0)
     assert guard.blocked("", 0.0) == math.inf
     assert guard.blocked("uid:1000", 0.0) == 0.0
+
+
+# ---- clients that come anew with each request
+
+
+def test_clients_that_share_their_limit_find_it_as_the_last_one_left_it() -> None:
+    limiter = RateLimiter(Rates(client_messages=RateLimit(rate=1, burst=1)))
+    for wait in (0.0, 1.0, 1.0):
+        rates = limiter.session("s", shared=True)
+        assert rates is not None
+        assert rates.message(1, 0.0) == wait
+        rates.close()
+        rates.close()
+    alone, other = limiter.session("s"), limiter.session("o", shared=True)
+    assert alone is not None
+    assert other is not None
+    assert alone.message(1, 0.0) == other.message(1, 0.0) == 0.0
+
+
+def test_clients_that_shared_a_limit_and_are_gone_are_forgotten_beyond_the_bound() -> None:
+    limiter = RateLimiter(Rates(client_messages=RateLimit(rate=0, burst=1)), max_idle=2)
+    for _ in range(2):
+        for name in ("a", "b", "c"):
+            rates = limiter.session(name, shared=True)
+            assert rates is not None
+            rates.message(1, 0.0)
+            rates.close()
+    assert len(limiter._clients._meters) <= 3
+
+
+@pytest.mark.parametrize(
+    ("address", "origin"),
+    [
+        ("10.0.0.1:4000", "10.0.0.1"),
+        ("[2001:db8::1]:4000", "2001:db8::/64"),
+        ("2001:db8::2", "2001:db8::/64"),
+        ("::ffff:10.0.0.1", "10.0.0.1"),
+        ("somewhere", "somewhere"),
+    ],
+)
+def test_an_address_counts_without_its_port_and_an_ipv6_one_as_its_network(address: str, origin: str) -> None:
+    assert origin_of(address) == origin

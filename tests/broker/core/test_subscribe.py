@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -110,6 +112,27 @@ def test_what_is_over_the_limit_of_subscriptions_is_refused_and_replacing_is_not
     assert client.subscribe("d")[0]["code"] == "LIMIT_EXCEEDED"
     client.say(type="unsubscribe", id=1, subs=["a"])
     assert client.subscribe("d")[0]["type"] == "ack"
+
+
+def test_what_a_subscription_over_the_limit_costs_does_not_grow_with_the_limit() -> None:
+    few, many = _calls_for_twice_as_many_as(100), _calls_for_twice_as_many_as(1_000)
+    assert many <= 20 * few
+
+
+def _calls_for_twice_as_many_as(limit: int) -> int:
+    calls = 0
+
+    def count(frame: FrameType, event: str, argument: Any) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    client = World(Limits(max_subscriptions=limit)).client()
+    sys.setprofile(count)
+    try:
+        client.subscribe(*(f"a{number}" for number in range(2 * limit)))
+    finally:
+        sys.setprofile(None)
+    return calls
 
 
 def test_a_limit_of_no_subscriptions_refuses_the_first() -> None:

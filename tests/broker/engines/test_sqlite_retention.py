@@ -119,6 +119,45 @@ async def test_a_log_that_must_shrink_does_so_in_steps(tmp_path: Path, monkeypat
     assert (max(sizes), sum(sizes)) == (50, 991)
 
 
+async def test_only_where_rules_differ_events_are_indexed_by_rule(tmp_path: Path) -> None:
+    def is_indexed() -> bool:
+        connection = sqlite3.connect(tmp_path / FILE)
+        try:
+            found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'events_by_rule'").fetchone()
+            return found is not None
+        finally:
+            connection.close()
+
+    limits = Limits(log_events=3)
+    async with opened(tmp_path, limits=limits) as rig:
+        await rig.publish("a.log", "a.log", "a.log")
+        assert not is_indexed()
+    connection = sqlite3.connect(tmp_path / FILE)
+    connection.execute("CREATE INDEX events_by_rule ON events(rule_id)")
+    connection.close()
+    async with opened(tmp_path, limits=limits) as rig:
+        assert not is_indexed()
+    async with opened(tmp_path, limits=limits, log_rules=RULES) as rig:
+        assert is_indexed()
+        await rig.publish(*["a.log", "x"] * 4)
+        assert await rig.seqs("#") == [7, 8, 9, 10, 11]
+
+
+@pytest.mark.parametrize("most", [2, 2_000])
+async def test_the_last_event_of_a_topic_is_kept_whatever_goes_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(sqlitewriter, "_EVICTED", most)
+    async with opened(tmp_path, limits=Limits(log_events=4), window_events=0) as rig:
+        await rig.publish("a", "b", "a", "a", "b", "a", "c", "a", "a", "a", "a")
+        await eventually(lambda: counted(tmp_path, "events") == 4)
+        assert await rig.seqs("#") == [8, 9, 10, 11]
+        assert counted(tmp_path, "last") == 2
+        await rig.append("c", clear=True)
+    async with opened(tmp_path, limits=Limits(log_events=4), window_events=0) as rig:
+        assert await rig.snapshot("#") == [5, 11]
+
+
 async def test_topics_without_events_leave_nothing(tmp_path: Path) -> None:
     async with opened(tmp_path, limits=Limits(log_events=5, latest_topics=3)) as rig:
         for number in range(300):

@@ -81,9 +81,9 @@ class _Quiet(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(app: Any, **options: Any) -> AsyncIterator[tuple[int, uvicorn.Server]]:
-    """An application under uvicorn, on a free port."""
-    listener = socket.create_server(("127.0.0.1", 0))
+async def serving(app: Any, port: int = 0, **options: Any) -> AsyncIterator[tuple[int, uvicorn.Server]]:
+    """An application under uvicorn, by default on a free port."""
+    listener = socket.create_server(("127.0.0.1", port))
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1, **options)
     server = _Quiet(config)
     task = asyncio.create_task(server._serve([listener]))

@@ -18,7 +18,6 @@ from swarmwire_broker.server import Server
 from swarmwire_broker.testing import BrokerFactory
 from swarmwire_broker.transports.fastpath import FastConnection
 from swarmwire_broker.transports.handover import HandoverProtocol, UpgradeProtocol, upgrade_protocol
-from swarmwire_broker.transports.shortcut import ShortcutProtocol
 
 from .houses import serving
 from .wire import HELLO, Wire, eventually, request, text
@@ -30,16 +29,16 @@ pytestmark = pytest.mark.asyncio(loop_factories=["uvloop"])
 
 
 @pytest.fixture
-def long_ways(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """What was read by connections that went the long way."""
-    seen: list[bytes] = []
-    go = ShortcutProtocol._go_the_long_way
+def long_ways(monkeypatch: pytest.MonkeyPatch) -> list[UpgradeProtocol]:
+    """The connections that went the long way."""
+    seen: list[UpgradeProtocol] = []
+    take = UpgradeProtocol.take
 
-    def watch(protocol: ShortcutProtocol, data: bytes) -> None:
-        seen.append(data)
-        go(protocol, data)
+    def watch(protocol: UpgradeProtocol, transport: asyncio.Transport, timer: asyncio.TimerHandle | None) -> None:
+        seen.append(protocol)
+        take(protocol, transport, timer)
 
-    monkeypatch.setattr(ShortcutProtocol, "_go_the_long_way", watch)
+    monkeypatch.setattr(UpgradeProtocol, "take", watch)
     return seen
 
 
@@ -49,7 +48,9 @@ def sockets(server: Server) -> set[Any]:
 
 
 @pytest.mark.asyncio(loop_factories=["asyncio", "uvloop"])
-async def test_an_ordinary_request_takes_the_short_way(broker_factory: BrokerFactory, long_ways: list[bytes]) -> None:
+async def test_an_ordinary_request_takes_the_short_way(
+    broker_factory: BrokerFactory, long_ways: list[UpgradeProtocol]
+) -> None:
     server = await broker_factory()
     async with await Wire.welcomed(server.port) as wire:
         (connection,) = sockets(server)
@@ -63,7 +64,7 @@ async def test_an_ordinary_request_takes_the_short_way(broker_factory: BrokerFac
 @pytest.mark.asyncio(loop_factories=["asyncio", "uvloop"])
 @pytest.mark.parametrize("cut", [1, 20, len(request()) - 1])
 async def test_a_head_that_comes_in_pieces_takes_the_long_way(
-    broker_factory: BrokerFactory, long_ways: list[bytes], cut: int
+    broker_factory: BrokerFactory, long_ways: list[UpgradeProtocol], cut: int
 ) -> None:
     server = await broker_factory()
     async with await Wire.dial(server.port) as wire:
@@ -102,7 +103,7 @@ async def test_a_silent_socket_is_closed_in_time_and_at_the_end(broker_factory: 
         assert await wire.rest() == b""
 
 
-async def test_a_token_of_the_request_is_the_clients(long_ways: list[bytes]) -> None:
+async def test_a_token_of_the_request_is_the_clients(long_ways: list[UpgradeProtocol]) -> None:
     async def authenticate(token: str | None, metadata: dict[str, Any]) -> Any:
         seen.append(token)
 
@@ -205,7 +206,7 @@ async def test_a_server_with_the_short_way_answers_as_one_without() -> None:
     assert short["a foreign page"].startswith(b"HTTP/1.1 403 ")
 
 
-async def test_a_path_with_parameters_has_no_short_way(long_ways: list[bytes]) -> None:
+async def test_a_path_with_parameters_has_no_short_way(long_ways: list[UpgradeProtocol]) -> None:
     config = Config(port=0, path="/at/{place}")
     async with Server(config) as server, await Wire.open(server.port, "/at/home") as wire:
         await wire.send(**HELLO)

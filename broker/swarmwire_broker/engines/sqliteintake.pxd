@@ -1,0 +1,14 @@
+from .entry cimport Draft
+from .sqlitequeue cimport WriteQueue
+
+
+cdef class Intake:
+    cdef public WriteQueue queue
+    cdef public object _steady_ms
+    cdef public object _loop
+    cdef public object _writer
+    cdef public list _waiting
+
+    cpdef append(self, Draft draft)
+    cpdef _submit(self, object item)
+    cpdef _hand_over(self)

@@ -1,0 +1,45 @@
+"""Which path leads to which handler."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from ..broker import Broker
+from ..transports.origin import Sites
+from .calling import call
+from .errors import json
+from .events import events
+from .gate import Endpoint, Gate, Handler
+from .history import history
+from .openapi import openapi
+from .publishing import publish
+from .visit import Visit
+
+__all__ = ["HANDLERS", "web_routes"]
+
+
+async def _hello(visit: Visit) -> Response:
+    """Answer with the welcome."""
+    async with visit.session():
+        return json(visit.welcome)
+
+
+HANDLERS: Final[dict[str, dict[str, Handler]]] = {
+    "/v1/hello": {"GET": _hello},
+    "/v1/publish": {"POST": publish},
+    "/v1/events": {"GET": events},
+    "/v1/history": {"GET": history},
+    "/v1/call/{method:path}": {"POST": call},
+    "/v1/openapi.json": {"GET": openapi},
+    "/v1/{rest:path}": {},
+}
+"""The handlers of each path by their methods; a path without any is none."""
+
+
+def web_routes(broker: Broker, sites: Sites) -> list[BaseRoute]:
+    """The routes of a broker below /v1."""
+    gate = Gate(broker, sites)
+    return [Route(path, Endpoint(gate, handlers)) for path, handlers in HANDLERS.items()]
