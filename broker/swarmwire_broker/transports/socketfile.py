@@ -132,7 +132,7 @@ def private_directory(directory: Path, *, made: int = 0o700, forbidden: int = 0o
         OSError: it cannot be made, or others could change what is in it; the sentence says which.
     """
     try:
-        directory.mkdir(mode=made, parents=True, exist_ok=True)
+        _make(directory, made)
         found = directory.lstat()
     except OSError as error:
         raise OSError(error.errno, f"cannot use the directory {directory}: {error.strerror}") from None
@@ -146,6 +146,12 @@ def private_directory(directory: Path, *, made: int = 0o700, forbidden: int = 0o
     else:
         return
     raise OSError(errno.EPERM, f"the directory {directory} is not only this user's: {reason}")
+
+
+def _make(directory: Path, mode: int) -> None:
+    if not directory.is_dir():
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.chmod(mode)  # whatever the umask takes away
 
 
 def _is_answered(path: Path) -> bool:

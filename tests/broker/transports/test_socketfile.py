@@ -77,6 +77,17 @@ def test_a_missing_directory_is_made_for_its_owner_alone(directory: Path) -> Non
     inner.rmdir()
 
 
+def test_a_missing_directory_of_a_socket_for_others_may_be_entered_whatever_the_umask(directory: Path) -> None:
+    inner = directory / "inner"
+    before = os.umask(0o077)
+    try:
+        with held(SocketFile(inner / "b.sock", shared=True)):
+            assert mode_of(inner) == 0o711
+        inner.rmdir()
+    finally:
+        os.umask(before)
+
+
 @pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("mode", [0o775, 0o722, 0o1777])
 def test_a_directory_that_others_can_write_to_is_refused(directory: Path, mode: int, shared: bool) -> None:
