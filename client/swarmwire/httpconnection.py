@@ -29,7 +29,7 @@ from .httpbatch import ENDS, Sent, bye_for, decided, take_batch
 from .httpcall import call_over_http
 from .httprequests import HEALTH, HELLO, NDJSON, PUBLISH, Answer, HttpRequests, Lost, Problem, problem_of
 from .httpstream import Bye
-from .httpsubscriptions import HttpSubscriptions
+from .httpsubscriptions import HttpSubscriptions, silence_of
 from .incoming import HIGH_WATER, Incoming
 from .loss import ABNORMAL
 
@@ -182,6 +182,7 @@ class HttpConnection(Incoming):
         if answer.status != _OK:
             raise bye_for(problem_of(answer))
         self._welcome = _welcomed(answer.body)
+        self._requests.silence = silence_of(self._welcome)
         self._deliver([encode(self._welcome)])
 
     async def _ping(self, payload: bytes) -> None:

@@ -97,6 +97,8 @@ class HttpRequests:
             None, connect=_CONNECT_SECONDS, read=silence
         )
         self._heard = heard
+        self.silence: float | None = None
+        """Seconds without a byte after which a request that is to be answered at once is lost."""
         self._client: httpx.AsyncClient = library.AsyncClient(
             base_url=base,
             # Without TLS nothing is verified, and making a context for it takes a while.
@@ -126,7 +128,7 @@ class HttpRequests:
         Raises:
             Lost: when there is none.
         """
-        async with self.answering(method, path, body=body, headers=headers) as (status, pieces):
+        async with self.answering(method, path, body=body, headers=headers, silence=self.silence) as (status, pieces):
             whole = bytearray()
             async for piece in pieces:
                 whole += piece

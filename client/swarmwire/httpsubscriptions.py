@@ -16,7 +16,7 @@ from swarmwire_protocol.messages import Welcome
 from .httprequests import HttpRequests
 from .httpstream import HttpStream
 
-__all__ = ["HttpSubscriptions"]
+__all__ = ["HttpSubscriptions", "silence_of"]
 
 _SILENT_BEATS: Final = 2
 
@@ -66,7 +66,7 @@ class HttpSubscriptions:
             self._requests,
             item,
             cursor="" if welcome is None else welcome.cursor,
-            silence=None if welcome is None else _SILENT_BEATS * welcome.heartbeat_ms / 1000 or None,
+            silence=None if welcome is None else silence_of(welcome),
             room=self.room,
             deliver=self._deliver,
         )
@@ -88,3 +88,8 @@ class HttpSubscriptions:
     def _forget(self, name: str, task: asyncio.Task[None]) -> None:
         if name in self._streams and self._streams[name][1] is task:
             del self._streams[name]
+
+
+def silence_of(welcome: Welcome) -> float | None:
+    """The seconds after which a broker that says nothing is taken for gone; None where it knows no heartbeats."""
+    return _SILENT_BEATS * welcome.heartbeat_ms / 1000 or None

@@ -126,6 +126,21 @@ async def test_a_batch_that_was_cut_is_sent_again_under_the_same_keys(http: Fake
         assert await publishes == [Published(1, duplicate=True), Published(2)]
 
 
+async def test_a_batch_that_is_never_answered_loses_the_connection_though_the_broker_lives(http: FakeHttp) -> None:
+    came: asyncio.Queue[Request] = asyncio.Queue()
+    http.handlers["/v1/hello"] = lambda request: answer(request, WELCOME | {"heartbeat_ms": 50})
+    http.handlers["/v1/publish"] = came.put
+    async with connect(http.url, **NOW) as client:
+        lost = losses(client)
+        publish = asyncio.ensure_future(client.publish("a", 1))
+        first = await within(came)
+        assert (await within(lost))[0] == 1006
+        again = await within(came)
+        assert results(again)[0]["key"] == results(first)[0]["key"]
+        await answer(again, {"results": [{"seq": 1, "duplicate": True}]})
+        assert await publish == Published(1, duplicate=True)
+
+
 async def test_items_that_were_not_decided_are_sent_again_and_the_others_are_not(http: FakeHttp) -> None:
     came: asyncio.Queue[Request] = asyncio.Queue()
     http.handlers["/v1/publish"] = came.put
