@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
@@ -21,6 +22,21 @@ from .visit import Visit
 __all__ = ["HANDLERS", "web_routes"]
 
 
+class _Rest(Convertor[str]):
+    """All that a path goes on with. Starlette's own `path` ends at a line end, and leaves such a path to nobody."""
+
+    regex = "(?s:.*)"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("swarmwire_rest", _Rest())
+
+
 async def _hello(visit: Visit) -> Response:
     """Answer with the welcome."""
     async with visit.session():
@@ -32,9 +48,9 @@ HANDLERS: Final[dict[str, dict[str, Handler]]] = {
     "/v1/publish": {"POST": publish},
     "/v1/events": {"GET": events},
     "/v1/history": {"GET": history},
-    "/v1/call/{method:path}": {"POST": call},
+    "/v1/call/{method:swarmwire_rest}": {"POST": call},
     "/v1/openapi.json": {"GET": openapi},
-    "/v1/{rest:path}": {},
+    "/v1/{rest:swarmwire_rest}": {},
 }
 """The handlers of each path by their methods; a path without any is none."""
 

@@ -63,9 +63,10 @@ def replies(*parts: tuple[Any, bool]) -> Answering:
     return answer
 
 
-async def test_a_method_that_nobody_handles_is_not_found() -> None:
+@pytest.mark.parametrize("method", ["greet", "gre/et", "%0A", "a%0Ab%0D%0Ac", "gr%C3%BC%C3%9F"])
+async def test_a_method_that_nobody_handles_is_not_found(method: str) -> None:
     async with serving() as server, client(server) as http:
-        answer = await http.post("/v1/call/greet", json={"name": "x"})
+        answer = await http.post(f"/v1/call/{method}", json={"name": "x"})
         assert answer.status_code == 404
         assert answer.json()["error"]["code"] == "METHOD_NOT_FOUND"
 

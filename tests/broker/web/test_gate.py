@@ -84,7 +84,7 @@ async def test_another_method_is_answered_with_those_there_are() -> None:
 
 async def test_a_path_that_is_none_is_not_found() -> None:
     async with serving() as server, client(server) as http:
-        for path in ("/v1/nothing", "/v1/", "/v1/publish/x", "/v1/hello/"):
+        for path in ("/v1/nothing", "/v1/", "/v1/publish/x", "/v1/hello/", "/v1/%0A", "/v1/x%0Ay"):
             for method in ("GET", "POST", "PUT"):
                 answer = await http.request(method, path)
                 assert (answer.status_code, answer.json()["error"]["code"]) == (404, "NOT_FOUND"), path
