@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Generator
 from functools import partial
 from types import TracebackType
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -23,6 +23,7 @@ from swarmwire_protocol.payload import decode_data, encode_data
 
 from .core.hub import Hub
 from .core.identity import Author
+from .core.listframer import LIST_FRAMER
 from .core.permissions import EVERYTHING
 from .core.ports import Peer, Verified
 from .core.session import SessionState
@@ -44,19 +45,6 @@ class LocalEvent(msgspec.Struct, frozen=True):
     cursor: str | None
     skipped: int = 0
     clear: bool = False
-
-
-class _ListFramer:
-    """A block is the list of messages itself."""
-
-    def join(self, payloads: list[bytes]) -> list[bytes]:
-        return list(payloads)
-
-    def merge(self, blocks: list[list[bytes]]) -> list[bytes]:
-        return [payload for block in blocks for payload in block]
-
-
-_FRAMER: Final = _ListFramer()
 
 
 class LocalClient:
@@ -157,7 +145,7 @@ def _start_at(fields: dict[str, Any]) -> StartAt:
 class LocalSubscription:
     """Events of one pattern, in order. Close it with `aclose`, or use it as an async context manager."""
 
-    framer = _FRAMER
+    framer = LIST_FRAMER
 
     def __init__(self, hub: Hub, wanted: Wanted, gaps: bool) -> None:
         self.cursor: str | None = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Final
 
 from swarmwire_protocol.codec import decode_from_broker, encode
 from swarmwire_protocol.errors import CloseCode, ErrorCode, SwarmwireError
@@ -24,24 +23,12 @@ from swarmwire_protocol.messages import (
 from swarmwire_protocol.versions import VERSIONS
 
 from ..core.hub import Hub
+from ..core.listframer import LIST_FRAMER
 from ..core.ports import Peer
 from ..core.rates import retry_after_ms
 from .errors import raised
 
 __all__ = ["Exchange", "by_parameter", "ignore"]
-
-
-class _ListFramer:
-    """A block is the list of messages itself."""
-
-    def join(self, payloads: list[bytes]) -> list[bytes]:
-        return list(payloads)
-
-    def merge(self, blocks: list[list[bytes]]) -> list[bytes]:
-        return [payload for block in blocks for payload in block]
-
-
-_FRAMER: Final = _ListFramer()
 
 
 class Exchange:
@@ -54,7 +41,7 @@ class Exchange:
         on_close: called when the session ends, with the seconds its last words may take.
     """
 
-    framer = _FRAMER
+    framer = LIST_FRAMER
 
     def __init__(self, hub: Hub, peer: Peer, socket: asyncio.Transport | None = None) -> None:
         self.hub = hub
