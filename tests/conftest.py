@@ -8,6 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from .promises import ROWS, Watch
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let no test be skipped unnoticed that docs/seeds.md names."""
+    config.pluginmanager.register(Watch(frozenset(test for row in ROWS for test in row.tests)), "promises")
+
 
 @pytest.fixture(scope="session", autouse=True)
 def runtime_directory() -> Iterator[Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import nats  # type: ignore[import-not-found, unused-ignore]
-from benchmarks.clients.awaited import Options, options, publish_awaited
+from benchmarks.clients.awaited import Options, measure, options
 from nats.js.api import StorageType, StreamConfig  # type: ignore[import-not-found, unused-ignore]
 
 __all__ = ["main"]
@@ -17,7 +17,7 @@ async def main(wanted: Options) -> None:
     try:
         stream = client.jetstream()
         await stream.add_stream(StreamConfig(name="bench", subjects=["bench.>"], storage=StorageType.FILE))
-        await publish_awaited(lambda payload: stream.publish("bench.awaited", payload), wanted)
+        await measure(lambda payload: stream.publish("bench.awaited", payload), wanted)
     finally:
         await client.close()
 

@@ -45,6 +45,18 @@ COLUMNS: Final[dict[Shown, tuple[tuple[str, str], ...]]] = {
         ("p99_us", "p99, µs"),
         ("generator_busy", "client busy"),
     ),
+    Shown.CALLS: (
+        ("delivery_rate", "calls a second"),
+        (_CPU, "server CPU each, µs"),
+        ("p50_us", "p50, µs"),
+        ("p99_us", "p99, µs"),
+        ("generator_busy", "client busy"),
+    ),
+    Shown.TASKS: (
+        ("delivery_rate", "tasks a second"),
+        (_CPU, "server CPU each, µs"),
+        ("server_busy", "server busy"),
+    ),
     Shown.RESUMED: (
         ("storm_caught_up_s", "all have all, s"),
         ("delivery_rate", "events a second"),

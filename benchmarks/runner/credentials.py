@@ -16,7 +16,8 @@ TOKENS = RUN / "tokens.txt"
 
 _COUNT = 6_000
 _LIFETIME = 7 * 24 * 3600
-_PERMISSIONS = {"publish": ["bench.#"], "subscribe": ["bench.#"], "call": []}
+_METHODS = ["bench.#", "rpc.#", "task.#", "queue.status", "worker.status", "registry.#"]
+_PERMISSIONS = {"publish": ["bench.#"], "subscribe": ["bench.#"], "call": _METHODS}
 
 
 def write_credentials() -> None:

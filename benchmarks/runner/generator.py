@@ -44,9 +44,10 @@ class Times:
 
 def generate(server: Running, workload: Workload, times: Times, rate: float | None = None) -> Figures:
     """Run a workload; `rate` in messages a second stands in for the workload's own."""
-    command = words(server.peer.awaiting) if workload.awaited else [str(BUILD / "loadgen")]
+    program = workload.program
+    command = [str(BUILD / "loadgen")] if program is None else words(server.peer.programs[program])
     command += [*_where(server), "--pid", str(server.pid), "--tokens", str(TOKENS)]
-    command += _times(workload, times) if workload.awaited else arguments(server.peer.dialect, workload, times)
+    command += arguments(server.peer.dialect, workload, times) if program is None else _plainly(workload, times)
     if rate is not None:
         command += ["--rate", f"{rate:.0f}"]
     try:
@@ -95,6 +96,11 @@ def arguments(dialect: Dialect, workload: Workload, times: Times) -> list[str]:
         *_times(workload, times),
         *workload.options,
     ]
+
+
+def _plainly(workload: Workload, times: Times) -> list[str]:
+    """The same for a program that knows its server."""
+    return [*_times(workload, times), *workload.options]
 
 
 def _times(workload: Workload, times: Times) -> list[str]:

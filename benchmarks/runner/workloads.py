@@ -21,6 +21,8 @@ class Shown(Enum):
     STORED = "stored"
     STORED_FANOUT = "stored fan-out"
     AWAITED = "awaited"
+    CALLS = "calls"
+    TASKS = "tasks"
     RESUMED = "resumed"
     TOPICS = "topics"
     BESIDE = "beside"
@@ -38,7 +40,7 @@ class Workload:
         pattern: what subscribers ask for, in place of their topic.
         topic: where publishers publish, in place of their topic; a template.
         acks: whether publishes ask for an answer.
-        awaited: whether a client library publishes, instead of the load generator.
+        program: which of a server's programs is the load, in place of the load generator: a client library at work.
         resumes: whether subscribers come back from where they were.
         probes: whether a publisher asks again and again how fast it is answered.
         overload: whether the rate is set to twice what one send per message can carry.
@@ -59,7 +61,7 @@ class Workload:
     pattern: str | None = None
     topic: str | None = None
     acks: bool = False
-    awaited: bool = False
+    program: str | None = None
     resumes: bool = False
     probes: bool = False
     overload: bool = False
@@ -86,6 +88,26 @@ def _publishers(count: int) -> tuple[str, ...]:
     return _options(subs=0, pubs=count, topics=count, window=32, batch=32, drain=5)
 
 
+def _calls(name: str, title: str, outstanding: int, quick: bool = False) -> Workload:
+    return Workload(
+        name,
+        title,
+        Shown.CALLS,
+        _options(outstanding=outstanding),
+        quick,
+        peers=("swarmwire", "swarmwire_unix", "nats_tcp"),
+        program="calls",
+        takes=1,
+    )
+
+
+def _tasks(workers: int, title: str, quick: bool = False) -> Workload:
+    options = _options(workers=workers, tasks=2_000)
+    return Workload(
+        f"tasks-{workers}", title, Shown.TASKS, options, quick, peers=_TASK_PEERS, program="tasks", takes=6 + workers
+    )
+
+
 def _stored(count: int, title: str, quick: bool = False) -> Workload:
     options = _publishers(count)
     peers = _EITHER if count == 100 else _MEMORY_AND_STORED
@@ -99,6 +121,7 @@ _NAIVE: Final = ("naive_starlette", "websockets_broadcast", "python_socketio")
 _LARGE: Final = ("swarmwire", "coalesce", "nats")
 _LARGE_SINGLE: Final = ("swarmwire", "direct", "nats")
 _SHARED_LOAD: Final = ("swarmwire", "nats", "centrifugo", "mosquitto")
+_TASK_PEERS: Final = ("swarmwire", "swarmwire_stored", "rq")
 _WAYS: Final = ("swarmwire", "swarmwire_unix", "swarmwire_pipe", "nats_tcp")
 _STALL: Final = {"rate": 500, "payload": 4000}
 _ROOM: Final = ("limits.max_unauthenticated=6000",)
@@ -234,7 +257,7 @@ WORKLOADS: Final[dict[str, Workload]] = {
             Shown.AWAITED,
             (),
             peers=(*_EITHER, "jetstream", "jetstream_sync"),
-            awaited=True,
+            program="awaited",
             seconds=2,
         ),
         Workload(
@@ -285,6 +308,10 @@ WORKLOADS: Final[dict[str, Workload]] = {
             takes=30,
             rounds=1,
         ),
+        _calls("calls-one", "one call under way", 1, quick=True),
+        _calls("calls-pipelined", "100 calls under way", 100),
+        _tasks(1, "2000 tasks, 1 worker", quick=True),
+        _tasks(8, "2000 tasks, 8 workers"),
         Workload("ways-pairs", "100 pairs, batched", Shown.BESIDE, _pairs(8), quick=True, peers=_WAYS),
         Workload("ways-pairs-single", "100 pairs, unbatched", Shown.BESIDE, _pairs(1), peers=_WAYS),
         Workload(

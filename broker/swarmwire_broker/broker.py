@@ -4,58 +4,76 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import Any
+from functools import partial
+from typing import Any, overload
 
+from swarmwire_protocol.handling import Function
 from swarmwire_protocol.messages import StartAt
 
 from .auth import Revocations, configured_authenticator
 from .auth.custom import Authenticate, custom_authenticator
 from .clock import LoopClock
-from .config import Config
+from .config import Auth, Config, ConfigError
+from .control import BrokerControl
 from .core.hooks import Hook, Hooks
 from .core.hub import Hub
 from .core.ports import Authenticator
 from .core.signals import Callback, Signal, Signals
 from .core.stats import Stats
-from .engines.memory import MemoryEngine
-from .engines.retention import Keep
-from .engines.sqlite import SqliteEngine
+from .enginechoice import add_gauges, make_engine
 from .local import LocalClient, LocalSubscription
+from .localcalls import LocalHandler, LocalHandlers
+from .logs import is_configured
+from .services.operators.control import Control, Reloaded
+from .services.operators.reloading import Secrets, apply, plan_of, secrets_of
+from .services.services import Services
 from .transports.peercred import own_subjects
 from .version import VERSION
 
 __all__ = ["Broker"]
 
+_NO_SECRETS = Secrets({}, None)
+
 
 class Broker:
     """Everything of a broker but its sockets. Start it on the loop it is to run on; start works again after stop.
 
-    `authenticate(token, metadata)`, sync or async, takes the place of what `config.auth` says.
+    `authenticate(token, metadata)`, sync or async, takes the place of what `config.auth` says. `load()` reads the
+    configuration again when operators ask for that; without it the same one is taken, its files of secrets read anew.
 
         broker = Broker()
         await broker.start()
         await broker.publish("agent.a1.status", {"status": "idle"})
     """
 
-    def __init__(self, config: Config | None = None, *, authenticate: Authenticate | None = None) -> None:
+    def __init__(
+        self,
+        config: Config | None = None,
+        *,
+        authenticate: Authenticate | None = None,
+        load: Callable[[], Config] | None = None,
+    ) -> None:
         self.config = config or Config()
+        self.control: Control = BrokerControl(self, load)
         self.stats = Stats()
         self.revocations = Revocations()
         self.hooks = Hooks()
         self.signals = Signals()
         self._custom = authenticate
-        self._authenticator = self._make_authenticator()
+        self._secrets = _NO_SECRETS if authenticate is not None else secrets_of(self.config.auth)
+        self._authenticator = self._make_authenticator(self.config.auth)
         self._hub: Hub | None = None
         self._clock: LoopClock | None = None
         self._local: LocalClient | None = None
+        self._handlers = LocalHandlers()
+        self._services: Services | None = None
         self._is_stopped = False
         self._starting = asyncio.Lock()
 
-    def _make_authenticator(self) -> Authenticator | None:
+    def _make_authenticator(self, auth: Auth) -> Authenticator | None:
         if self._custom is not None:
             return custom_authenticator(self._custom)
-        return configured_authenticator(self.config.auth, local_subjects=own_subjects(), revocations=self.revocations)
+        return configured_authenticator(auth, local_subjects=own_subjects(), revocations=self.revocations)
 
     @property
     def needs_login(self) -> bool:
@@ -93,15 +111,14 @@ class Broker:
 
     async def _start(self) -> None:
         self._is_stopped = False
-        clock, limits = LoopClock(), self.config.limits
-        engine = _make_engine(self.config, clock.now_ms)
+        clock, config = LoopClock(), self.config
+        engine = make_engine(config, clock.now_ms)
         await engine.start()
-        self._clock = clock
-        self._hub = hub = Hub(
+        hub = Hub(
             engine,
             clock,
-            limits=limits,
-            rates=self.config.rates,
+            limits=config.limits,
+            rates=config.rates,
             authenticator=self._authenticator,
             name=self.config.name,
             version=VERSION,
@@ -109,36 +126,23 @@ class Broker:
             hooks=self.hooks,
             signals=self.signals,
         )
-        self._local = LocalClient(hub)
-        self._gauge(hub, engine)
+        services = Services(hub, self.control)
+        try:
+            await services.start()
+        except BaseException:
+            services.close()
+            await clock.close()
+            await engine.close()
+            raise
+        if self.config is not config:  # it was read again meanwhile
+            hub.bound(self.config.limits)
+            hub.login.ask(self._authenticator)
+            hub.login.meter(self.config.rates, forget_failures=True)
+        self._clock, self._hub, self._services = clock, hub, services
+        self._local = LocalClient(hub, self._handlers)
+        add_gauges(self.stats, hub, engine)
+        hub.start_news.announce()
         self.signals.emit("started", {"server": hub.info.id})
-
-    def _gauge(self, hub: Hub, engine: MemoryEngine | SqliteEngine) -> None:
-        delivery = hub.delivery
-        self.stats.gauges.update(
-            connections=lambda: len(hub.sessions),
-            queue_bytes=lambda: sum(outbox.queued_bytes for outbox in delivery.outboxes),
-            catching_up=lambda: sum(outbox.is_behind or outbox.replaying > 0 for outbox in delivery.outboxes),
-            subscriptions=lambda: sum(len(session.subscriptions) for session in hub.sessions.values()),
-            patterns=lambda: delivery.router.patterns,
-            dedupe_keys=lambda: len(engine.keys),
-        )
-        if isinstance(engine, SqliteEngine):
-            engine.on_commit = self.stats.commit
-            self.stats.gauges.update(
-                log_events=lambda: engine.held.floors.events,
-                log_bytes=lambda: engine.held.floors.bytes,
-                latest_topics=lambda: len(engine.held.table),
-                write_queue_events=lambda: engine.queue.events,
-                write_queue_bytes=lambda: engine.queue.bytes,
-                writable=lambda: engine.trouble is None,
-            )
-        else:
-            self.stats.gauges.update(
-                log_events=lambda: len(engine.log),
-                log_bytes=lambda: engine.log.bytes,
-                latest_topics=lambda: len(engine.table),
-            )
 
     def drain(self) -> None:
         """Say goodbye to every client and let none in. Harmless twice."""
@@ -151,15 +155,49 @@ class Broker:
         self._is_stopped = True
         hub, self._hub = self._hub, None
         clock, self._clock = self._clock, None
-        if hub is None or clock is None:
+        services, self._services = self._services, None
+        if hub is None or clock is None or services is None:
             return
-        self._local = None
+        if self._local is not None:
+            self._local.close()
+            self._local = None
+        services.close()
         self.stats.gauges.clear()
         hub.close()
         for session in list(hub.sessions.values()):
             session.lost()
         await clock.close()
         await hub.engine.close()
+
+    # ---- for operators
+
+    async def reload(self) -> Reloaded:
+        """Read the configuration again and apply what can be; `Control.reload` says how."""
+        return await self.control.reload()
+
+    def hold_to(self, config: Config) -> Reloaded:
+        """Apply what can be applied of another configuration without a restart.
+
+        Raises:
+            ConfigError: it cannot be used; then nothing has changed.
+        """
+        secrets = self._secrets if self._custom is not None else secrets_of(config.auth)
+        rewritten = [name for name, text in secrets.files.items() if self._secrets.files.get(name, text) != text]
+        is_custom = self._custom is not None
+        plan = plan_of(self.config, config, rewritten=rewritten, keeps_auth=is_custom, keeps_level=not is_configured())
+        authenticator, former_token = self._authenticator, self._secrets.token
+        if plan.touches("auth"):
+            try:
+                authenticator = self._make_authenticator(plan.config.auth)
+            except ConfigError:
+                raise
+            except ValueError as error:
+                raise ConfigError(str(error), "auth") from None
+            self._secrets = secrets
+        self.config, self._authenticator = plan.config, authenticator
+        if self._hub is not None:
+            apply(self._hub, plan, authenticator, token=self._secrets.token, former_token=former_token)
+        return Reloaded(applied=plan.applied, restart=plan.restart)
 
     # ---- for embedders
 
@@ -201,6 +239,31 @@ class Broker:
             pattern, from_=from_, mode=mode, conflate_ms=conflate_ms, queue_size=queue_size, gaps=gaps
         )
 
+    async def call(self, method: str, params: Any = None, *, timeout: float | None = None) -> Any:
+        """Call a method from this process; `LocalClient.call` says how."""
+        return await self.local.call(method, params, timeout=timeout)
+
+    @overload
+    def handler(self, method: str, function: Function) -> LocalHandler: ...
+
+    @overload
+    def handler(self, method: str) -> Callable[[Function], LocalHandler]: ...
+
+    def handler(
+        self, method: str, function: Function | None = None
+    ) -> LocalHandler | Callable[[Function], LocalHandler]:
+        """Let a function of this process answer calls, from before it starts and over restarts; also a decorator.
+
+            @broker.handler("greet")
+            async def greet(params):
+                return f"Hello {params['name']}"
+
+        `LocalClient.handler` says more.
+        """
+        if function is None:
+            return partial(self._handlers.add, method)
+        return self._handlers.add(method, function)
+
     def on(self, signal: Signal, callback: Callback) -> Callable[[], None]:
         """Hear of the broker's own events, from before it starts and over restarts; the answer ends that."""
         return self.signals.on(signal, callback)
@@ -220,31 +283,3 @@ class Broker:
         if token_id is not None:
             self.revocations.revoke_token(token_id)
         return self.hub.revoke(subject=subject, token_id=token_id)
-
-
-def _make_engine(config: Config, now_ms: Callable[[], int]) -> MemoryEngine | SqliteEngine:
-    """The log that a configuration asks for, not started."""
-    limits = config.limits
-    common: dict[str, Any] = {
-        "now_ms": now_ms,
-        "log_events": limits.log_events,
-        "log_bytes": limits.log_bytes,
-        "log_age_ms": limits.log_age_ms,
-        "latest_topics": limits.latest_topics,
-        "latest_bytes": limits.latest_bytes,
-        "dedupe_ms": limits.dedupe_ms,
-        "dedupe_keys": limits.dedupe_keys,
-        "dedupe_keys_per_subject": limits.dedupe_keys_per_subject,
-    }
-    if config.data is None:
-        return MemoryEngine(**common)
-    return SqliteEngine(
-        Path(config.data),
-        sync=config.sync,
-        log_rules={name: Keep(rule.events, rule.bytes, rule.age_ms) for name, rule in limits.log_rules.items()},
-        window_events=limits.window_events,
-        window_bytes=limits.window_bytes,
-        queue_events=limits.write_queue_events,
-        queue_bytes=limits.write_queue_bytes,
-        **common,
-    )

@@ -42,6 +42,9 @@ class LoopClock:
         task.add_done_callback(self._ended)
         return task
 
+    def promise(self) -> asyncio.Future[Any]:
+        return self._loop.create_future()
+
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:

@@ -38,12 +38,16 @@ LogFormat = Literal["auto", "text", "json"]
 _DEFAULT_FILE = Path("swarmwire.toml")
 _OTHER_VARIABLES = {
     "SWARMWIRE_CONFIG",
+    "SWARMWIRE_KEYS",
+    "SWARMWIRE_LOCK_DIR",
+    "SWARMWIRE_LOCK_NAME",
+    "SWARMWIRE_LOCK_TOKEN",
     "SWARMWIRE_PURE",
     "SWARMWIRE_RUNTIME_DIR",
     "SWARMWIRE_TOKEN",
     "SWARMWIRE_TOKEN_FILE",
     "SWARMWIRE_URL",
-}  # of the command line and of the imports, not of the broker
+}  # of the command line, the SDK and the imports, not of the broker
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

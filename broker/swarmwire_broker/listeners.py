@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from swarmwire_protocol.places import socket_path
 
 from .config import Config
+from .core.settings import Limits
 
 if TYPE_CHECKING:
     from .transports.shortcut import House
@@ -25,6 +26,9 @@ _HAS_UNIX = sys.platform != "win32" and hasattr(socket, "AF_UNIX")
 
 class Listener(Protocol):
     """One place where connections are accepted."""
+
+    limits: Limits
+    """What bounds its connections; others may be put here while it listens."""
 
     @property
     def url(self) -> str: ...
@@ -66,6 +70,11 @@ class Listeners:
     @property
     def urls(self) -> list[str]:
         return [listener.url for listener in self._open]
+
+    def bound(self, limits: Limits) -> None:
+        """Hold to other limits from now on."""
+        for listener in self._open:
+            listener.limits = limits
 
     async def start(self) -> None:
         """Listen everywhere.

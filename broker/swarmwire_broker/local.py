@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import Any, overload
 
 import msgspec
 
 from swarmwire_protocol.codec import decode_from_broker
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
+from swarmwire_protocol.handling import Function
 from swarmwire_protocol.messages import Conflate, Error, Event, Gap, Live, Position, Publish, StartAt
 from swarmwire_protocol.messages import Subscription as Wanted
 from swarmwire_protocol.payload import decode_data, encode_data
@@ -29,6 +30,7 @@ from .core.ports import Peer, Verified
 from .core.session import SessionState
 from .core.text import exact
 from .engines.base import Outcome
+from .localcalls import LocalCalls, LocalHandler, LocalHandlers
 
 __all__ = ["LocalClient", "LocalEvent", "LocalSubscription"]
 
@@ -50,8 +52,47 @@ class LocalEvent(msgspec.Struct, frozen=True):
 class LocalClient:
     """The broker's own process as a client: it may do everything but publish on `$sys` topics."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, handlers: LocalHandlers | None = None) -> None:
         self._hub = hub
+        self._handlers = LocalHandlers() if handlers is None else handlers
+        self._calls = LocalCalls(hub, self._handlers)
+
+    def close(self) -> None:
+        """Calls fail, and functions are called no more. Harmless twice."""
+        self._calls.close()
+
+    async def call(self, method: str, params: Any = None, *, timeout: float | None = None) -> Any:
+        """Call a method, of the broker or of whoever handles it; its answer, of a streamed one the last reply.
+
+        `timeout` is in seconds; None is the broker's default. A coroutine that is cancelled cancels the call.
+
+        Raises:
+            SwarmwireError: what the method or the handler answered, such as METHOD_NOT_FOUND; TIMEOUT.
+        """
+        return await self._calls.call(method, params, timeout)
+
+    @overload
+    def handler(self, method: str, function: Function) -> LocalHandler: ...
+
+    @overload
+    def handler(self, method: str) -> Callable[[Function], LocalHandler]: ...
+
+    def handler(
+        self, method: str, function: Function | None = None
+    ) -> LocalHandler | Callable[[Function], LocalHandler]:
+        """Let a function answer calls of a method; also a decorator.
+
+        It is a function, coroutine function or async generator function of nothing, of the parameters, or of the
+        parameters and the `Call`. What it returns is the answer, what it yields are replies as they come;
+        `CallError` is an error of its own.
+
+        Raises:
+            SwarmwireError: CONFLICT where this process handles the method already; INVALID_TOPIC;
+                PERMISSION_DENIED for the broker's own names.
+        """
+        if function is None:
+            return partial(self._handlers.add, method)
+        return self._handlers.add(method, function)
 
     async def publish(
         self,
@@ -185,6 +226,7 @@ class LocalSubscription:
         self._begun = True
         self.cursor = self._session.outbox.cursor(start.position)
         self._session.subscriptions.add(self._wanted, "local", start)
+        self._hub.start_news.recall(self._session, self._wanted.pattern, "local", self._wanted.from_)
 
     # ---- the loop's side
 

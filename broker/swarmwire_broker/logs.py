@@ -22,7 +22,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from .config import LogFormat, LogLevel
 
-__all__ = ["MASK", "configure_logging", "mask_secrets"]
+__all__ = ["MASK", "change_level", "configure_logging", "is_configured", "mask_secrets"]
 
 MASK = "***"
 """What stands in place of a secret."""
@@ -61,13 +61,32 @@ def configure_logging(level: LogLevel = "info", format: LogFormat = "auto", stre
     )
 
 
+def is_configured() -> bool:
+    """Whether `configure_logging` is what decides about the logs of this process."""
+    return bool(_installed())
+
+
+def change_level(level: LogLevel) -> None:
+    """Log from another level up. Where somebody else has configured logging it stays theirs."""
+    if is_configured():
+        _set_levels(_LEVELS[level])
+
+
+def _installed() -> list[logging.Handler]:
+    return [handler for handler in logging.getLogger().handlers if isinstance(handler, _Handler)]
+
+
 def _install(handler: logging.Handler, level: int) -> None:
     root = logging.getLogger()
-    for former in [former for former in root.handlers if isinstance(former, _Handler)]:
+    for former in _installed():
         root.removeHandler(former)
     root.addHandler(handler)
+    _set_levels(level)
+
+
+def _set_levels(level: int) -> None:
     quiet = max(level, logging.WARNING)
-    root.setLevel(quiet)
+    logging.getLogger().setLevel(quiet)
     logging.getLogger("swarmwire").setLevel(level)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)

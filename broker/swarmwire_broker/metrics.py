@@ -17,14 +17,14 @@ from prometheus_client.registry import Collector
 from .core.stats import Histogram, Stats
 from .version import VERSION
 
-__all__ = ["CONTENT_TYPE", "StatsCollector", "render"]
+__all__ = ["CONTENT_TYPE", "COUNTERS", "StatsCollector", "read_gauge", "render"]
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """The content type of what `render` returns."""
 
 log = logging.getLogger("swarmwire.broker.metrics")
 
-_COUNTERS = {
+COUNTERS = {
     "connections_opened": "Connections that began.",
     "connections_closed": "Connections that ended.",
     "refused_connections": "Connections turned away before their hello.",
@@ -38,6 +38,8 @@ _COUNTERS = {
     "ephemeral_skipped": "Ephemeral events not written because a session was behind.",
     "replays": "Replays begun.",
 }
+"""The counters of `Stats` by name, with what they count."""
+
 _LABELLED = {
     "errors": ("code", "Errors sent to clients."),
     "gaps": ("reason", "Gaps announced to clients."),
@@ -77,7 +79,7 @@ class StatsCollector(Collector):
         yield _histogram("commit_events", "Events that a transaction of the log on disk stored.", stats.batches)
 
     def _counters(self) -> Iterator[Metric]:
-        for name, sentence in _COUNTERS.items():
+        for name, sentence in COUNTERS.items():
             yield CounterMetricFamily(f"swarmwire_{name}", sentence, value=getattr(self._stats, name))
 
     def _labelled(self) -> Iterator[Metric]:
@@ -89,7 +91,7 @@ class StatsCollector(Collector):
 
     def _gauges(self) -> Iterator[Metric]:
         for name, read in list(self._stats.gauges.items()):
-            value = _read(name, read)
+            value = read_gauge(name, read)
             if value is not None:
                 sentence = _GAUGES.get(name, "A number of the broker.")
                 yield GaugeMetricFamily(f"swarmwire_{name}", sentence, value=value)
@@ -102,7 +104,8 @@ def render(stats: Stats) -> bytes:
     return generate_latest(registry)
 
 
-def _read(name: str, read: Callable[[], float]) -> float | None:
+def read_gauge(name: str, read: Callable[[], float]) -> float | None:
+    """What a gauge says; None where it fails, which is logged."""
     try:
         return float(read())
     except Exception:

@@ -1,16 +1,13 @@
-"""A broker with its sockets: start, stop, and the process that does nothing else."""
+"""A broker with its sockets: start and stop."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
-import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import uvicorn
 
@@ -18,12 +15,14 @@ from .app import create_app, sites_of
 from .auth.custom import Authenticate
 from .broker import Broker
 from .config import Config, ConfigError
+from .control import ServerControl
 from .listeners import Listeners
-from .transports.handover import HandoverProtocol
+from .services.operators.control import Reloaded
+from .transports.handover import HandoverProtocol, upgrade_protocol
 from .transports.origin import check_allow_lists, is_loopback
 from .transports.shortcut import shortcut_protocol
 
-__all__ = ["Server", "run"]
+__all__ = ["Server"]
 
 log = logging.getLogger("swarmwire.broker.server")
 
@@ -52,23 +51,61 @@ class Server:
     `start` returns when connections are accepted; `port` then tells which port a 0 became. `stop` is harmless
     twice and takes at most the drain timeout and a moment; `start` works again after it.
 
+    `load()` reads the configuration again, in a thread, when operators ask for that; without it the same one is taken,
+    its files of secrets read anew.
+
     Raises:
         ConfigError: settings that cannot go together, such as a public address without authentication.
     """
 
-    def __init__(self, config: Config | None = None, *, authenticate: Authenticate | None = None) -> None:
-        self.config = config or Config()
+    def __init__(
+        self,
+        config: Config | None = None,
+        *,
+        authenticate: Authenticate | None = None,
+        load: Callable[[], Config] | None = None,
+    ) -> None:
+        config = config or Config()
+        self._has_own_login = authenticate is not None
+        self.check(config)
         try:
-            check_allow_lists(allowed_origins=self.config.allowed_origins, allowed_hosts=self.config.allowed_hosts)
-            self.broker = Broker(self.config, authenticate=authenticate)
+            self.broker = Broker(config, authenticate=authenticate, load=load)
+        except ConfigError:
+            raise
         except ValueError as error:
             raise ConfigError(str(error)) from None
-        _check_exposure(self.config, self.broker)
-        self._listeners = Listeners(self.config, self.broker)
+        self._control = self.broker.control = ServerControl(self, load)
+        self._listeners = Listeners(config, self.broker)
+        self._upgrades = upgrade_protocol(config.limits)
+        self._stopped = asyncio.Event()
+        self._stopped.set()
         self._port: int | None = None
         self._uvicorn: _Uvicorn | None = None
         self._serving: asyncio.Task[None] | None = None
         self._changing = asyncio.Lock()
+
+    def check(self, config: Config) -> None:
+        """See that this server could be started with a configuration.
+
+        Raises:
+            ConfigError: it could not.
+        """
+        try:
+            check_allow_lists(allowed_origins=config.allowed_origins, allowed_hosts=config.allowed_hosts)
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
+        if not self._has_own_login:
+            _check_exposure(config)
+
+    @property
+    def config(self) -> Config:
+        """What is in force: what it was made with, and what was applied since."""
+        return self.broker.config
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether it is started, and not told to stop since."""
+        return self._port is not None
 
     @property
     def port(self) -> int:
@@ -119,6 +156,7 @@ class Server:
         except BaseException:
             listener.close()
             raise
+        self._stopped.clear()
         self._port = listener.getsockname()[1]
         self._uvicorn = server = _Uvicorn(self._uvicorn_config())
         self._serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -138,7 +176,7 @@ class Server:
     def _uvicorn_config(self) -> uvicorn.Config:
         return uvicorn.Config(
             create_app(self.broker),
-            http=shortcut_protocol(self.broker, sites_of(self.config), self.config.path, self.config.limits),
+            http=shortcut_protocol(self.broker, sites_of(self.config), self.config.path, self._upgrades),
             ws=HandoverProtocol,
             ws_ping_interval=None,
             ws_per_message_deflate=False,
@@ -150,6 +188,30 @@ class Server:
             backlog=_BACKLOG,
             timeout_graceful_shutdown=self._grace,
         )
+
+    def hold_to(self, config: Config) -> Reloaded:
+        """Apply what can be applied of another configuration without a restart.
+
+        Raises:
+            ConfigError: it cannot be used; then nothing has changed.
+        """
+        self.check(config)
+        reloaded = self.broker.hold_to(config)
+        self._upgrades.limits = self.config.limits
+        self._listeners.bound(self.config.limits)
+        return reloaded
+
+    async def reload(self) -> Reloaded:
+        """Read the configuration again and apply what can be; `Control.reload` says how."""
+        return await self.broker.reload()
+
+    def when_asked_to_stop(self, callback: Callable[[], object]) -> None:
+        """Have a callback decide what becomes of `daemon.stop`; without one the server stops by itself."""
+        self._control.asked_to_stop = callback
+
+    async def stopped(self) -> None:
+        """Wait until it is stopped, by whomever; returns at once where it does not run."""
+        await self._stopped.wait()
 
     async def stop(self) -> None:
         """Drain: say goodbye to every client, let what was written go out, and stop listening.
@@ -176,6 +238,7 @@ class Server:
             if serving is not None:
                 serving.cancel()
             await self.broker.stop()
+            self._stopped.set()
 
     async def _drained(self, serving: asyncio.Task[None]) -> None:
         """Wait until every connection is gone, which takes as long as draining may; uvicorn bounds its own."""
@@ -195,8 +258,8 @@ class Server:
         await self.stop()
 
 
-def _check_exposure(config: Config, broker: Broker) -> None:
-    if broker.needs_login or config.insecure or is_loopback(config.host):
+def _check_exposure(config: Config) -> None:
+    if config.auth.configured or config.insecure or is_loopback(config.host):
         return
     raise ConfigError(
         f"host is {config.host}, which other machines reach, and no authentication is configured: "
@@ -225,68 +288,3 @@ def _listen(host: str, port: int) -> socket.socket:
 def _report(serving: asyncio.Task[None]) -> None:
     if not serving.cancelled() and (error := serving.exception()) is not None:
         log.error("the server failed", exc_info=error)
-
-
-# ---- a process that is a broker
-
-
-def run(config: Config, *, on_started: Callable[[Server], object] | None = None) -> int:
-    """Serve until SIGTERM or SIGINT, then drain; the exit code. A second signal stops at once.
-
-    Raises:
-        ConfigError, OSError: what `Server` and its `start` raise.
-    """
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_serve(Server(config), on_started))
-
-
-async def _serve(server: Server, on_started: Callable[[Server], object] | None) -> int:
-    stopping = asyncio.Event()
-    with _signals(stopping):
-        await server.start()
-        # What is here now stays; the collector need not look at it again.
-        gc.collect()
-        gc.freeze()
-        if on_started is not None:
-            on_started(server)
-        await stopping.wait()
-        stopping.clear()
-        log.info("draining")
-        draining = asyncio.create_task(server.stop())
-        again = asyncio.create_task(stopping.wait())
-        await asyncio.wait((draining, again), return_when=asyncio.FIRST_COMPLETED)
-        again.cancel()
-        if not draining.done():
-            draining.cancel()
-            return 1
-        draining.result()
-    return 0
-
-
-@contextlib.contextmanager
-def _signals(stopping: asyncio.Event) -> Iterator[None]:
-    """SIGTERM and SIGINT set the event while this lasts."""
-    loop = asyncio.get_running_loop()
-    handled = (signal.SIGTERM, signal.SIGINT)
-    before: dict[signal.Signals, Any] = {}
-    for number in handled:
-        try:
-            loop.add_signal_handler(number, stopping.set)
-        except NotImplementedError:  # Windows
-            before[number] = signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopping.set))
-    try:
-        yield
-    finally:
-        for number in handled:
-            if number in before:
-                signal.signal(number, before[number])
-            else:
-                loop.remove_signal_handler(number)
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop

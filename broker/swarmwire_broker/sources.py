@@ -109,7 +109,7 @@ def flatten(
         elif not any(known.startswith(name + ".") for known in settings):
             raise ConfigError(f"{name} ({source}) is not a setting{nearest(name, settings)}", name)
         elif not isinstance(value, Mapping):
-            raise ConfigError(f"{name} ({source}): expected a table, got {_shown(value)}", name)
+            raise ConfigError(f"{name} ({source}): expected a table, got {_kind(value)}", name)  # it may be a secret
         else:
             found |= flatten(value, settings, source, name + ".")
     return found
@@ -191,9 +191,13 @@ def _finite(value: object) -> bool:
 
 
 def _refusal(setting: Setting, value: object, source: str, detail: str = "") -> ConfigError:
-    got = f"{_KINDS.get(type(value), type(value).__name__)} that is not shown" if setting.secret else _shown(value)
+    got = f"{_kind(value)} that is not shown" if setting.secret else _shown(value)
     sentence = f"{setting.name} ({source}): expected {_describe(setting.type)}, got {got}{detail}"
     return ConfigError(sentence, setting.name)
+
+
+def _kind(value: object) -> str:
+    return _KINDS.get(type(value), type(value).__name__)
 
 
 _KINDS: dict[type, str] = {

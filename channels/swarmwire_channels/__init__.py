@@ -26,10 +26,22 @@ from .agent_records import (
 )
 from .change import Change, Changes, OnError, read_change
 from .channel import Channel
-from .pubsub import Event, EventStream, Publisher, PublishOptions, PubSub, Start, SubscribeOptions, Subscriber
+from .pubsub import (
+    Calling,
+    CallOptions,
+    Event,
+    EventStream,
+    Publisher,
+    PublishOptions,
+    PubSub,
+    Start,
+    SubscribeOptions,
+    Subscriber,
+)
 from .record import Fault, Record, from_data, to_data
 from .registration import Handler, Registration
 from .swarm import SwarmChannel
+from .swarm_answers import Chosen, DecisionStanding, ProposalStanding, Voted
 from .swarm_records import (
     SWARM_EVENTS,
     Ballot,
@@ -38,7 +50,11 @@ from .swarm_records import (
     ConsensusStage,
     CoordinationType,
     Decision,
+    DecisionChoice,
     DecisionResult,
+    DecisionStage,
+    EndReason,
+    Quorum,
     SwarmAgentJoined,
     SwarmAgentLeft,
     SwarmCondition,
@@ -47,6 +63,7 @@ from .swarm_records import (
     SwarmState,
     SwarmTopology,
     Tally,
+    Threshold,
     Topology,
     Vote,
     VoteValue,
@@ -106,6 +123,8 @@ __all__ = [
     "swarm_topic",
     "task_pattern",
     "task_topic",
+    "Calling",
+    "CallOptions",
     "Event",
     "EventStream",
     "Publisher",
@@ -154,7 +173,11 @@ __all__ = [
     "ConsensusStage",
     "CoordinationType",
     "Decision",
+    "DecisionChoice",
     "DecisionResult",
+    "DecisionStage",
+    "EndReason",
+    "Quorum",
     "SwarmAgentJoined",
     "SwarmAgentLeft",
     "SwarmCondition",
@@ -163,7 +186,12 @@ __all__ = [
     "SwarmState",
     "SwarmTopology",
     "Tally",
+    "Threshold",
     "Topology",
     "Vote",
     "VoteValue",
+    "Chosen",
+    "DecisionStanding",
+    "ProposalStanding",
+    "Voted",
 ]

@@ -38,8 +38,8 @@ SWARM = Kind(
     "swarm",
     "swarm_id",
     SWARM_EVENTS,
-    {"consensus": "proposal_id", "vote": "proposal_id", "decision": "decision_id"},
-    frozenset({"consensus", "decision"}),
+    {"consensus": "proposal_id", "vote": "proposal_id", "decision": "decision_id", "choice": "decision_id"},
+    frozenset({"consensus", "vote", "decision", "choice"}),
 )
 
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (AGENT, TASK, SWARM)}

@@ -1,16 +1,27 @@
-"""What the channels stand on: anything that can publish and subscribe.
+"""What the channels stand on: anything that can publish and subscribe, and, for votes, call.
 
-The connected client and the broker's in-process hub both do, so a channel is the same on either side.
+The connected client and the broker's own process both do, so a channel is the same on either side.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Generator, Mapping
-from typing import Any, Protocol, TypeAlias, TypedDict
+from typing import Any, Protocol, TypeAlias, TypedDict, runtime_checkable
 
 from swarmwire_protocol.messages import StartAt
 
-__all__ = ["Event", "EventStream", "PubSub", "PublishOptions", "Publisher", "Start", "SubscribeOptions", "Subscriber"]
+__all__ = [
+    "CallOptions",
+    "Calling",
+    "Event",
+    "EventStream",
+    "PubSub",
+    "PublishOptions",
+    "Publisher",
+    "Start",
+    "SubscribeOptions",
+    "Subscriber",
+]
 
 Start: TypeAlias = str | Mapping[str, str | int] | StartAt
 """Where a subscription begins: "now", "start", "latest", or one of `cursor`, `last` and `since_ms` with its value."""
@@ -36,6 +47,12 @@ class SubscribeOptions(TypedDict, total=False):
     conflate_ms: int | None
     queue_size: int | None
     buffer: int | None
+
+
+class CallOptions(TypedDict, total=False):
+    """What may be said about a call; each is handed on as it is."""
+
+    timeout: float | None
 
 
 class Event(Protocol):
@@ -95,3 +112,11 @@ class Subscriber(Protocol):
 
 class PubSub(Publisher, Subscriber, Protocol):
     """Something to publish and to subscribe with."""
+
+
+@runtime_checkable
+class Calling(Protocol):
+    """Something to call methods of the broker with."""
+
+    def call(self, method: str, params: Any = None, **options: Any) -> Awaitable[Any]:
+        """Call a method and return its answer; the options are those of `CallOptions`."""

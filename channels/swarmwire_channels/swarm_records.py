@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-from .record import Count, Number, Part, Percent, Record
+from msgspec import Meta
+
+from .record import Count, Milliseconds, Number, Part, Percent, Record
 
 __all__ = [
     "SWARM_EVENTS",
@@ -15,7 +17,11 @@ __all__ = [
     "ConsensusStage",
     "CoordinationType",
     "Decision",
+    "DecisionChoice",
     "DecisionResult",
+    "DecisionStage",
+    "EndReason",
+    "Quorum",
     "SwarmAgentJoined",
     "SwarmAgentLeft",
     "SwarmCondition",
@@ -24,6 +30,7 @@ __all__ = [
     "SwarmState",
     "SwarmTopology",
     "Tally",
+    "Threshold",
     "Topology",
     "Vote",
     "VoteValue",
@@ -32,7 +39,10 @@ __all__ = [
 Topology: TypeAlias = Literal["hierarchical", "mesh", "hierarchical-mesh", "adaptive"]
 CoordinationType: TypeAlias = Literal["task-assignment", "resource-allocation", "priority-change", "workload-balance"]
 ConsensusStage: TypeAlias = Literal["proposed", "voting", "accepted", "rejected"]
+DecisionStage: TypeAlias = Literal["asked", "decided", "undecided"]
 VoteValue: TypeAlias = Literal["yes", "no", "abstain"]
+EndReason: TypeAlias = Literal["votes", "deadline", "withdrawn"]
+"""What ended it: votes that no later vote could have outweighed, the deadline, or who had asked for it."""
 
 
 class _OfSwarm(Record, frozen=True, kw_only=True):
@@ -84,11 +94,22 @@ class SwarmCoordination(_OfSwarm, frozen=True, kw_only=True):
     data: Any = None
 
 
-# ---- Votes, and what the broker's services make of them
+# ---- Votes, and what the broker's services make of them: they alone publish these
+
+
+class Threshold(Part, frozen=True, kw_only=True):
+    """How much agreement a proposal needs, as one of the two: so many yes votes, or such a share (above 0, up to 1)."""
+
+    votes: Annotated[int, Meta(ge=1)] | None = None
+    share: Annotated[float, Meta(gt=0, le=1)] | None = None
+
+
+Quorum: TypeAlias = Literal["majority", "two-thirds", "unanimous"] | Threshold
+"""How much agreement a proposal needs."""
 
 
 class Vote(_OfSwarm, frozen=True, kw_only=True):
-    """One vote on a proposal. `voter` is what the publisher says; who it is, the event's `sender` says."""
+    """One vote on a proposal, as it was counted. Which identity cast it, the event's `sender` says."""
 
     proposal_id: str
     voter: str
@@ -112,13 +133,30 @@ class Tally(Part, frozen=True, kw_only=True):
 
 
 class Consensus(_OfSwarm, frozen=True, kw_only=True):
-    """Where a proposal stands. `accepted` and `rejected` are final, and have a `result`."""
+    """Where a proposal stands. `accepted` and `rejected` are final, and have `votes`, a `result` and a `reason`.
+
+    `voters` None lets everyone vote; `deadline_at` is in milliseconds since 1970, by the broker's clock.
+    """
 
     proposal_id: str
     type: ConsensusStage
     proposal: Any = None
+    proposer: str | None = None
+    quorum: Quorum | None = None
+    voters: list[str] | None = None
+    deadline_at: Milliseconds | None = None
     votes: list[Ballot] | None = None
     result: Tally | None = None
+    reason: EndReason | None = None
+
+
+class DecisionChoice(_OfSwarm, frozen=True, kw_only=True):
+    """One voter's choice of an option, as it was counted. Which identity made it, the event's `sender` says."""
+
+    decision_id: str
+    voter: str
+    option: str
+    confidence: Number | None = None
 
 
 class Choice(Part, frozen=True, kw_only=True):
@@ -130,24 +168,40 @@ class Choice(Part, frozen=True, kw_only=True):
 
 
 class DecisionResult(Part, frozen=True, kw_only=True):
-    """What was decided."""
+    """What was decided; `confidence` is the mean of what those who chose it gave."""
 
     selected_option: str
     confidence: Number | None = None
 
 
 class Decision(_OfSwarm, frozen=True, kw_only=True):
-    """A question to the swarm, and once there is one its `result`."""
+    """A question to the swarm. `decided` and `undecided` are final; `decided` has a `result`.
+
+    `voters` None lets everyone choose; `deadline_at` is in milliseconds since 1970, by the broker's clock.
+    """
 
     decision_id: str
     question: str
     options: list[str]
+    type: DecisionStage = "asked"
+    asker: str | None = None
+    voters: list[str] | None = None
+    deadline_at: Milliseconds | None = None
     votes: list[Choice] | None = None
     result: DecisionResult | None = None
+    reason: EndReason | None = None
 
 
 SwarmRecord: TypeAlias = (
-    SwarmTopology | SwarmAgentJoined | SwarmAgentLeft | SwarmState | SwarmCoordination | Consensus | Vote | Decision
+    SwarmTopology
+    | SwarmAgentJoined
+    | SwarmAgentLeft
+    | SwarmState
+    | SwarmCoordination
+    | Consensus
+    | Vote
+    | Decision
+    | DecisionChoice
 )
 
 SWARM_EVENTS: MappingProxyType[str, type[SwarmRecord]] = MappingProxyType(
@@ -160,6 +214,7 @@ SWARM_EVENTS: MappingProxyType[str, type[SwarmRecord]] = MappingProxyType(
         "consensus": Consensus,
         "vote": Vote,
         "decision": Decision,
+        "choice": DecisionChoice,
     }
 )
 """The events of a swarm, by the third segment of their topic."""

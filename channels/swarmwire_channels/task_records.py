@@ -34,18 +34,29 @@ class _OfTask(Record, frozen=True, kw_only=True):
 
 
 class TaskCreated(_OfTask, frozen=True, kw_only=True):
-    """There is a new task. `type` and `priority` mean what the application says they mean."""
+    """There is a new task. `type` and `priority` mean what the application says they mean.
+
+    `queue` is where a broker that manages it keeps it, `retried_from` the ended task that it repeats.
+    """
 
     type: str
     priority: Finite | None = None
     agent_id: str | None = None
     metadata: dict[str, Any] | None = None
+    queue: str | None = None
+    retried_from: str | None = None
 
 
 class TaskAssigned(_OfTask, frozen=True, kw_only=True):
-    """An agent is to do the task."""
+    """An agent is to do the task.
+
+    Of a task that the broker manages: `token` is that of the agent's claim, higher than that of every claim before,
+    and `attempt` counts the claims from 1.
+    """
 
     agent_id: str
+    token: Count | None = None
+    attempt: Count | None = None
 
 
 class TaskStarted(_OfTask, frozen=True, kw_only=True):
@@ -99,10 +110,11 @@ class TaskCompleted(_Ended, frozen=True, kw_only=True):
 
 
 class TaskFailed(_Ended, frozen=True, kw_only=True):
-    """The task has failed for good."""
+    """The task has failed for good; `dead` where the broker gave it up because no attempt was left."""
 
     status: Literal["failed"] = "failed"
     error: Fault
+    dead: bool | None = None
 
 
 class TaskCancelled(_Ended, frozen=True, kw_only=True):

@@ -39,7 +39,7 @@ class Caller:
         seconds = self._seconds(timeout)
         link = self._link("call", seconds)
         deadline = None if seconds is None else asyncio.get_running_loop().time() + seconds
-        replies = ManyReplies(self._settings.queue_size)
+        replies = ManyReplies(self._settings.queue_size, lambda: self._cancel(link, number))
         number = link.request(_call(method, params, seconds), replies)
         try:
             while True:

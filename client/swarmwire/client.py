@@ -5,19 +5,28 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 from typing import Any, Literal, TypeVar, overload
 
+from swarmwire_protocol.handling import Function
 from swarmwire_protocol.messages import Conflate, Identity, Publish, ServerInfo
 from swarmwire_protocol.payload import encode_data
 
 from .caller import Caller
+from .callhandlers import MAX_CALLS, CallHandler
 from .emitter import Listener
+from .errors import ErrorCode, SwarmwireError
 from .handlers import EventHandler, Handlers, Registration
 from .lifecycle import Lifecycle
+from .locks.lock import Lock
+from .locks.locks import Locks
 from .options import UNSET, From, Settings, Unset, ask_for
 from .progress import ResumePath
 from .publisher import Publisher
 from .records import Event, Gap, Live, Published
+from .registry.registry import Registry
 from .sealing import Sealing
 from .subscription import Subscription
+from .tasks.projects import Projects
+from .tasks.queues import Queues
+from .tasks.tasks import Tasks
 
 __all__ = ["Client"]
 
@@ -33,9 +42,15 @@ class Client(Lifecycle):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self._sealing = None if settings.encryption is None else Sealing(settings.encryption)
+        self._core.direct.opener = None if self._sealing is None else self._sealing.opener()
         self._publisher = Publisher(self._core.outgoing, self._core.ids, self._sealing)
         self._caller = Caller(self._core, settings)
+        self.locks = Locks(self)
+        self.tasks = Tasks(self)
+        self.queues = Queues(self)
+        self.projects = Projects(self)
         self._handlers = Handlers(self.subscribe, self._emitter)
+        self._registry: Registry | None = None
 
     # ---- The connection
 
@@ -293,7 +308,8 @@ class Client(Lifecycle):
         """Call `listener` (plain or async) at every state event of that name; returns a function that ends it.
 
         The events and their arguments: connected(client_id), authenticated(identity), disconnected(code, reason),
-        reconnecting(attempt, delay), resumed(), gap(gap, pattern), pong(latency_ms), error(exception).
+        reconnecting(attempt, delay), resumed(), gap(gap, pattern), pong(latency_ms), error(exception), and
+        message(event) for what others send to this client itself (see `on_message`).
 
         Raises:
             ValueError: for any other name.
@@ -309,7 +325,88 @@ class Client(Lifecycle):
 
         return decorate
 
+    def on_message(self, listener: _L) -> _L:
+        """Call a function, or coroutine function, with what others send to this client itself; also a decorator.
+
+        Such an event comes by `client.send` or `client.broadcast`, without a subscription. The listeners get one after
+        the other; at most `queue_size` wait, and beyond it the newest are left out, which is told by `error`.
+        """
+        self.listen("message", listener)
+        return listener
+
+    # ---- The registry
+
+    @property
+    def registry(self) -> Registry:
+        """Being there for others to see, and seeing who else is."""
+        if self._registry is None:
+            self._registry = Registry(self._core, self._emitter, self._ask_registry, self.subscribe)
+        return self._registry
+
+    async def _ask_registry(self, method: str, params: dict[str, Any], timeout: float | None) -> Any:
+        return await self.call(method, params, timeout=UNSET if timeout is None else timeout)
+
+    # ---- Locks
+
+    def lock(
+        self,
+        name: str,
+        *,
+        ttl: float = 30.0,
+        wait: float | None = None,
+        metadata: dict[str, Any] | None = None,
+        cancel_on_loss: bool = False,
+        disabled: bool = False,
+    ) -> Lock:
+        """A lock that one client in the whole broker has at a time: `async with client.lock("config-file") as lock`.
+
+        Times are in seconds. It is renewed while it is held, and free when it was not renewed for its `ttl` (1 second
+        to 24 hours). `wait` is how long to wait for it, in turn; 0 does not wait, None has no limit. Others see the
+        `metadata`. With `cancel_on_loss` the block is cancelled when the lock is lost. A `disabled` one locks nothing.
+
+        Raises:
+            SwarmwireError: INVALID_MESSAGE for what is no name or no time. When it is entered: see `Lock.acquire`.
+        """
+        return self.locks.lock(
+            name, ttl=ttl, wait=wait, metadata=metadata, cancel_on_loss=cancel_on_loss, disabled=disabled
+        )
+
     # ---- Calls
+
+    @overload
+    def handler(self, method: str, function: Function, *, max_calls: int | None = MAX_CALLS) -> CallHandler: ...
+
+    @overload
+    def handler(self, method: str, *, max_calls: int | None = MAX_CALLS) -> Callable[[Function], CallHandler]: ...
+
+    def handler(
+        self, method: str, function: Function | None = None, *, max_calls: int | None = MAX_CALLS
+    ) -> CallHandler | Callable[[Function], CallHandler]:
+        """Answer calls of a method by a function, coroutine function or async generator function; also a decorator.
+
+            @client.handler("greet")
+            async def greet(params, call):
+                return f"Hello {params['name']}, {call.caller}"
+
+        It may take nothing, the parameters, or the parameters and the `Call`. What it returns is the answer, what it
+        yields are replies as they come. `CallError` is an error of its own; any other exception is reported here,
+        and its caller hears that the handler failed. When nobody waits for the answer any more it is cancelled. At
+        most `max_calls` run at once; the callers of more get UNAVAILABLE. A plain function holds up everything else.
+
+        Returns (as a decorator: leaves in the function's place) a `CallHandler`: await it to know that the broker
+        has registered it, call it to take it away. After each reconnect it is registered again by itself.
+
+        Raises:
+            SwarmwireError: CONFLICT where this client handles the method already; UNAVAILABLE over http://, where
+                nobody can be called.
+            TypeError: a function that takes more.
+        """
+        self._check_open()
+        if (self._settings.url or "").startswith(("http://", "https://")):
+            raise SwarmwireError(ErrorCode.UNAVAILABLE, "Over HTTP a client cannot be called; use ws:// or unix:.")
+        if function is None:
+            return lambda given: self._core.callhandlers.add(method, given, max_calls)
+        return self._core.callhandlers.add(method, function, max_calls)
 
     async def call(self, method: str, params: Any = None, *, timeout: float | Unset | None = UNSET) -> Any:
         """Call a method and return its answer; of a streamed answer, the last reply.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
+from collections.abc import Callable
 
 import msgspec
 
@@ -13,7 +14,9 @@ from swarmwire_protocol.codec import InvalidMessage, decode_from_broker
 from swarmwire_protocol.errors import ERRORS
 from swarmwire_protocol.messages import BrokerMessage, Welcome
 
+from .callhandlers import CallHandlers
 from .connection import Connection
+from .direct import Direct
 from .emitter import Emitter
 from .errors import Disconnected, ErrorCode, SwarmwireError, afresh, error_from
 from .feeds import Feeds
@@ -40,6 +43,8 @@ class Core:
         self.requests = Requests()
         self.feeds = Feeds(self._gap, self._loop.call_later)
         self.outgoing = Outgoing(settings.offline_queue)
+        self.direct = Direct(emitter, settings.queue_size)
+        self.callhandlers = CallHandlers(emitter)
         self.link: Link | None = None
         self.welcome: Welcome | None = None
         self.ended: SwarmwireError | None = None
@@ -47,6 +52,7 @@ class Core:
         """The error that the broker gave before it closed."""
         self.bye: wire.Bye | None = None
         self._pings: dict[int, tuple[float, asyncio.Future[float] | None]] = {}
+        self._at_end: dict[object, Callable[[], None]] = {}
 
     # ---- The life of a connection
 
@@ -55,11 +61,16 @@ class Core:
         again = self.welcome is not None
         self.welcome, self.bye, self.closing_error = welcome, None, None
         self.link = link = Link(connection, welcome, self.feeds, self.requests, self.ids)
-        connection.on_writable = self.outgoing.pump
+        connection.on_writable = self._writable
         self._emitter.emit("connected", welcome.client_id)
         self._emitter.emit("authenticated", welcome.identity)
         self.feeds.connected(link, lambda: self._emitter.emit("resumed") if again else None)
         self.outgoing.connected(link, welcome.limits.get("dedupe_ms", 0))
+        self.callhandlers.connected(link)
+
+    def _writable(self) -> None:
+        self.outgoing.pump()
+        self.callhandlers.writable()
 
     def lost(self) -> None:
         """The connection is gone: requests fail; subscriptions and keyed publishes wait for the next."""
@@ -67,6 +78,7 @@ class Core:
         self.feeds.lost()
         self.outgoing.lost()
         self.requests.lost()
+        self.callhandlers.lost()
         pings, self._pings = self._pings, {}
         for _, answer in pings.values():
             if answer is not None and not answer.done():
@@ -79,6 +91,24 @@ class Core:
         self.ended = error or Disconnected(ErrorCode.UNAVAILABLE, "The client was disconnected.")
         self.feeds.end(error)
         self.outgoing.end(self.ended)
+        self.callhandlers.end(self.ended)
+        self.direct.clear()
+        self.ending()
+
+    def ending(self) -> None:
+        """The bye is about to be said, or there is nothing to say it over: what ends with it ends before it."""
+        ends, self._at_end = self._at_end, {}
+        for callback in ends.values():
+            callback()
+
+    def at_end(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call this before the last connection is given up, or when it was; returns a function that takes it back."""
+        ticket = object()
+        self._at_end[ticket] = callback
+        return lambda: self._take_back(ticket)
+
+    def _take_back(self, ticket: object) -> None:
+        self._at_end.pop(ticket, None)
 
     def offline(self, what: str) -> SwarmwireError:
         """The error of a request that needs a connection while there is none."""
@@ -101,7 +131,10 @@ class Core:
     def _take(self, message: BrokerMessage) -> None:
         match message:
             case wire.Event():
-                self.feeds.take_event(message)
+                if message.direct:
+                    self.direct.take(message)
+                else:
+                    self.feeds.take_event(message)
             case wire.Ack():
                 if not self.outgoing.succeeded(message.id, Published(message.seq, message.duplicate)):
                     self.requests.answer(message)
@@ -122,9 +155,11 @@ class Core:
             case wire.Bye():
                 self.bye = message
             case wire.Dispatch():
-                self._tell(_unhandled(message))
-            case wire.Welcome() | wire.Cancel():
-                pass  # nothing here waits for either
+                self.callhandlers.take(message)
+            case wire.Cancel():
+                self.callhandlers.cancel(message.id)
+            case wire.Welcome():
+                pass  # it comes once, and was taken before this
 
     def _take_error(self, message: wire.Error) -> None:
         error = error_from(message)
@@ -158,7 +193,7 @@ class Core:
             answer.set_result(latency)
         self._emitter.emit("pong", latency)
 
-    def _tell(self, message: wire.Ping | wire.Pong | wire.Error) -> None:
+    def _tell(self, message: wire.Ping | wire.Pong) -> None:
         if self.link is not None:
             self.link.tell(message)
 
@@ -176,9 +211,3 @@ def _of_unknown_type(raw: bytes, error: InvalidMessage) -> bool:
     except (msgspec.MsgspecError, RecursionError):
         return False
     return True
-
-
-def _unhandled(call: wire.Dispatch) -> wire.Error:
-    return wire.Error(
-        id=call.id, code=ErrorCode.METHOD_NOT_FOUND, message=f"This client does not handle {call.method}."
-    )

@@ -46,6 +46,12 @@ def _http(settings: Settings, url: str) -> Connection:
     return HttpConnection(url, settings.ssl)
 
 
+def _memory(settings: Settings, url: str) -> Connection:
+    from .memory.connection import MemoryConnection
+
+    return MemoryConnection(url.partition("://")[2])
+
+
 _TRANSPORTS: Final[dict[str, Callable[[Settings, str], Connection]]] = {
     "ws": _web_socket,
     "wss": _web_socket,
@@ -54,6 +60,8 @@ _TRANSPORTS: Final[dict[str, Callable[[Settings, str], Connection]]] = {
     "http": _http,
     "https": _http,
 }
+_WITHIN: Final[dict[str, Callable[[Settings, str], Connection]]] = {"memory": _memory}
+"""What does not lead out of the process, and is no advice to who has mistyped a URL."""
 
 
 def connection_for(settings: Settings, url: str | None = None) -> Connection:
@@ -64,7 +72,7 @@ def connection_for(settings: Settings, url: str | None = None) -> Connection:
     """
     url = settings.url or "" if url is None else url
     scheme, separator, _ = url.partition("://")
-    make = _TRANSPORTS.get(scheme.lower()) if separator else None
+    make = (_TRANSPORTS | _WITHIN).get(scheme.lower()) if separator else None
     if make is None:
         *most, last = (f"{each}://" for each in _TRANSPORTS)
         raise _bad_url(f"that begins with {', '.join(most)} or {last}", settings)

@@ -23,6 +23,7 @@ STATE_EVENTS: dict[str, str] = {
     "gap": "gap, pattern",
     "pong": "latency_ms",
     "error": "exception",
+    "message": "event",
 }
 """The names of the events, with the arguments of their listeners."""
 
@@ -51,13 +52,31 @@ class Emitter:
     def emit(self, name: str, *arguments: object) -> None:
         """Tell all listeners of the event. Never raises."""
         for listener in tuple(self._listeners[name].values()):
-            try:
-                result = listener(*arguments)
-            except Exception as error:
-                self._failed(name, error)
-                continue
+            self.run(name, listener, *arguments)
+
+    def has(self, name: str) -> bool:
+        """Whether anybody listens to this event."""
+        return bool(self._listeners[name])
+
+    def run(self, name: str, listener: Listener, *arguments: object) -> None:
+        """Call a listener that is none of the table's. Never raises."""
+        try:
+            result = listener(*arguments)
+        except Exception as error:
+            self._failed(name, error)
+        else:
             if inspect.isawaitable(result):
                 self._spawn(name, result)
+
+    async def hand(self, name: str, *arguments: object) -> None:
+        """Tell all listeners of the event, one after the other, and wait until they are done. Never raises."""
+        for listener in tuple(self._listeners[name].values()):
+            try:
+                result = listener(*arguments)
+                if inspect.isawaitable(result):
+                    await result
+            except Exception as error:
+                self._failed(name, error)
 
     def report(self, sentence: str, error: Exception) -> None:
         """Something failed that no caller waits for: log it, and tell the listeners of `error`."""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
+
+from msgspec import UnsetType
 
 from swarmwire_protocol.errors import ErrorCode, Outcome, SwarmwireError
 from swarmwire_protocol.messages import Error
+from swarmwire_protocol.payload import decode_data
 
 __all__ = [
     "Disconnected",
@@ -92,8 +96,18 @@ def error_from(message: Error) -> SwarmwireError:
         text,
         field=message.field,
         retry_after_ms=message.retry_after_ms,
-        details=message.results or message.versions,
+        details=message.results or message.versions or _details(message),
+        handler_code=message.handler_code,
     )
+
+
+def _details(message: Error) -> Any:
+    if isinstance(message.details, UnsetType):
+        return None
+    try:
+        return decode_data(message.details)
+    except SwarmwireError:  # numbers that Python has no room for; the error itself says enough
+        return None
 
 
 def afresh(error: SwarmwireError) -> SwarmwireError:

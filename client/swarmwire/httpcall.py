@@ -24,6 +24,7 @@ _NULL: Final = Raw(b"null")
 class _Line(msgspec.Struct):
     data: Raw = _NULL
     more: bool = False
+    end: bool = False
     error: Problem | None = None
 
 
@@ -62,4 +63,4 @@ def _message(call: wire.Call, line: bytes) -> bytes:
         raise Lost(f"The reply cannot be understood: {error}.") from error
     if reply.error is not None:
         return encode(reply.error.to(call.id))
-    return encode(wire.Reply(id=call.id, data=reply.data, more=reply.more))
+    return encode(wire.Reply(id=call.id, data=reply.data, more=reply.more, end=reply.end))

@@ -48,11 +48,19 @@ class Problem(msgspec.Struct, kw_only=True):
     message: str
     field: str | None = None
     retry_after_ms: int | None = None
+    handler_code: str | None = None
+    details: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
     def to(self, request: RequestId | None) -> Error:
         """The same as a message to whoever asked."""
         return Error(
-            id=request, code=self.code, message=self.message, field=self.field, retry_after_ms=self.retry_after_ms
+            id=request,
+            code=self.code,
+            message=self.message,
+            field=self.field,
+            retry_after_ms=self.retry_after_ms,
+            handler_code=self.handler_code,
+            details=self.details,
         )
 
 

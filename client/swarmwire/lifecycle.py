@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from .core import Core
 from .emitter import Emitter
@@ -65,8 +65,19 @@ class Lifecycle:
         self._closing = True
         self._handlers.spare(asyncio.current_task())
         if self._goodbye is None:
-            self._goodbye = asyncio.get_running_loop().create_task(self._leave())
+            self._goodbye = asyncio.get_running_loop().create_task(self._leave(asyncio.current_task()))
         await asyncio.shield(self._goodbye)
+
+    async def finished(self) -> None:
+        """Wait until there will be no connection any more.
+
+        Raises:
+            SwarmwireError: why; nothing is raised after `disconnect()`.
+        """
+        if self._life is not None:
+            await asyncio.wait([self._life])
+        if not self._closing:
+            self._check_open()
 
     async def __aenter__(self) -> Self:
         return await self.start()
@@ -103,9 +114,11 @@ class Lifecycle:
         if error is not None and self._supervisor.first.done():  # before, start() raises it
             self._emitter.report("the connection ended for good", error)
 
-    async def _leave(self) -> None:
+    async def _leave(self, caller: asyncio.Task[Any] | None) -> None:
+        await self._core.callhandlers.finish(self._settings.drain_timeout, caller)
         if self._life is not None:
             await self._drain(self._life)
+            self._core.ending()
             await self._supervisor.leave()
             self._life.cancel()
             await asyncio.wait([self._life])

@@ -11,6 +11,7 @@ from swarmwire_protocol.cursor import Cursor
 from swarmwire_protocol.messages import ClientMessage, Welcome
 
 from .connection import Connection
+from .errors import ErrorCode, SwarmwireError
 from .feed import Feed
 from .feeds import Feeds
 from .requests import Request, Requests, SubscribeRequest
@@ -50,10 +51,19 @@ class Link:
         self._connection.send(encode(message))
 
     def request(self, make: Callable[[int], ClientMessage], request: Request) -> int:
-        """Send a request and wait for its answer; returns its id."""
+        """Send a request and wait for its answer; returns its id.
+
+        Raises:
+            SwarmwireError: MESSAGE_TOO_LARGE. Nothing was sent then.
+        """
         number = next(self._ids)
+        payload = encode(make(number))
+        most = self.max_message_bytes
+        if most is not None and len(payload) > most:
+            sentence = f"It takes {len(payload)} bytes; the broker accepts at most {most}."
+            raise SwarmwireError(ErrorCode.MESSAGE_TOO_LARGE, sentence)
         self._requests.add(number, request)
-        self.tell(make(number))
+        self.send(payload)
         return number
 
     def subscribe(self, feeds: list[Feed], done: Callable[[], None]) -> None:

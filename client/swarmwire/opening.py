@@ -17,9 +17,10 @@ from .finding import DEFAULT_URL
 from .options import Settings, Token
 from .sealing import Encryption
 
-__all__ = ["DEFAULT_URL", "Connecting", "connect"]
+__all__ = ["DEFAULT_URL", "URL_VARIABLE", "Connecting", "connect"]
 
-_URL_VARIABLE: Final = "SWARMWIRE_URL"
+URL_VARIABLE: Final = "SWARMWIRE_URL"
+"""The environment variable that says where the broker is, where nobody else does."""
 
 
 class Connecting:
@@ -135,7 +136,7 @@ def connect(
 def _url(url: str | None, broker: str | None) -> str | None:
     if url is not None or broker is not None:
         return url
-    return os.environ.get(_URL_VARIABLE) or None
+    return os.environ.get(URL_VARIABLE) or None
 
 
 def _checked(broker: str) -> str:

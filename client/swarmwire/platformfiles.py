@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import stat
 import sys
+import time
 from contextlib import suppress
 from typing import BinaryIO
 
-__all__ = ["is_private", "lock", "open_new_private", "publish_new", "read_at", "write_at"]
+__all__ = ["is_private", "lock", "open_new_private", "publish_new", "read_at", "replace_file", "write_at"]
 
 
 def open_new_private(path: str | os.PathLike[str]) -> BinaryIO:
@@ -26,6 +27,7 @@ if sys.platform == "win32":
 
     _LOCKED_BYTE = 1 << 30  # locks are mandatory there: far behind the end nobody else wants to read
     _LOCK_VIOLATION = 33
+    _PAUSES = (0.001, 0.01, 0.05, 0.1, 0.2)
 
     _lock_file = ctypes.WinDLL("kernel32", use_last_error=True).LockFile
     _lock_file.argtypes = (wintypes.HANDLE, *4 * (wintypes.DWORD,))
@@ -51,6 +53,17 @@ if sys.platform == "win32":
     def publish_new(temporary: str, path: str) -> None:
         """Give a complete file its name. Raises FileExistsError if there is one of that name."""
         os.rename(temporary, path)
+
+    def replace_file(temporary: str, path: str) -> None:
+        """Put a complete file in the place of another, or of none, for good."""
+        for pause in _PAUSES:
+            try:
+                os.replace(temporary, path)
+            except PermissionError:  # somebody reads the other one just now
+                time.sleep(pause)
+            else:
+                return
+        os.replace(temporary, path)
 
     def is_private(descriptor: int) -> bool:
         """Whether an open file is a plain one; who may read it is the access list of its folder, not looked at."""
@@ -85,8 +98,12 @@ else:
             os.rename(temporary, path)
         else:
             os.unlink(temporary)
-        with suppress(OSError):  # not every file system can sync a directory
-            _sync_directory(os.path.dirname(os.path.abspath(path)))
+        _sync_directory(os.path.dirname(os.path.abspath(path)))
+
+    def replace_file(temporary: str, path: str) -> None:
+        """Put a complete file in the place of another, or of none, for good."""
+        os.replace(temporary, path)
+        _sync_directory(os.path.dirname(os.path.abspath(path)))
 
     def is_private(descriptor: int) -> bool:
         """Whether an open file is a plain one that belongs to us (or to root) and that nobody else may touch."""
@@ -95,8 +112,9 @@ else:
         return stat.S_ISREG(status.st_mode) and mine and not stat.S_IMODE(status.st_mode) & 0o077
 
     def _sync_directory(path: str) -> None:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        with suppress(OSError):  # not every file system can sync a directory
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)

@@ -62,13 +62,17 @@ class OneAnswer:
 
     def __init__(self) -> None:
         self.future: asyncio.Future[Ack | Reply] = asyncio.get_running_loop().create_future()
+        self._last: Reply | None = None
 
     def answer(self, message: Answer) -> bool:
         if isinstance(message, Reply) and message.more:
+            self._last = message
             return False
         if not self.future.done():
             if isinstance(message, Error):
                 self.future.set_exception(error_from(message))
+            elif isinstance(message, Reply) and message.end and self._last is not None:
+                self.future.set_result(self._last)
             else:
                 self.future.set_result(message)
         return True
@@ -79,10 +83,11 @@ class OneAnswer:
 
 
 class ManyReplies:
-    """A call whose replies are read one by one; at most `limit` of them wait."""
+    """A call whose replies are read one by one; at most `limit` of them wait, and with one more it is cancelled."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, cancel: Callable[[], None]) -> None:
         self._limit = limit
+        self._cancel = cancel
         self._replies: deque[Raw] = deque()
         self._end: SwarmwireError | None = None
         self.complete = False
@@ -94,15 +99,19 @@ class ManyReplies:
             case Error():
                 self._end = error_from(message)
                 self.complete = True
+            case Reply(end=True):
+                self.complete = True
             case Reply() if len(self._replies) >= self._limit:
                 self._end = SwarmwireError(
                     ErrorCode.SLOW_CONSUMER, f"More than {self._limit} replies were waiting to be read."
                 )
+                self.complete = True
+                self._cancel()
             case Reply():
                 self._replies.append(message.data)
                 self.complete = not message.more
         self._news.set()
-        return self.complete or self._end is not None
+        return self.complete
 
     def lost(self) -> None:
         self._end, self.complete = _lost(), True

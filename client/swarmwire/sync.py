@@ -5,14 +5,20 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial, wraps
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from swarmwire_protocol.handling import Function
+
+from .callhandlers import MAX_CALLS, CallHandler
 from .client import Client
 from .emitter import Listener
 from .errors import Disconnected, ErrorCode, SwarmwireError
-from .opening import Connecting, connect
+from .locks.locks import LockInfo
+from .locks.synclock import SyncLock
+from .opening import connect
 from .options import UNSET, Unset
 from .publisher import timed_out
 from .records import Event, Gap, Live, Published
@@ -160,7 +166,7 @@ class SyncClient:
     An event loop runs it in a thread of its own, which ends with `disconnect()`.
     """
 
-    def __init__(self, connecting: Callable[[], Connecting]) -> None:
+    def __init__(self, connecting: Callable[[], Awaitable[Client]]) -> None:
         self._thread = _LoopThread()
         try:
             self._client: Client = self._thread.run(_connected(connecting))
@@ -211,6 +217,52 @@ class SyncClient:
         """Call a method and return its answer; see `Client.call`."""
         return self._thread.run(self._client.call(method, params, timeout=timeout))
 
+    def handler(
+        self, method: str, function: Function | None = None, *, max_calls: int = MAX_CALLS
+    ) -> Callable[..., Any]:
+        """Answer calls of a method by a plain function, in a thread of its own for each call; also a decorator.
+
+        It returns once the broker has registered it. With a function it gives back what takes it away again; as a
+        decorator it leaves the function as it was. See `Client.handler` for what the function takes and how it fails;
+        a call that is cancelled runs on, and its answer goes nowhere.
+        """
+        if function is None:
+            return partial(self._decorated, method, max_calls)
+        handler = self._thread.run(_handled(self._client, method, function, max_calls))
+        return partial(self._take_away, handler)
+
+    def _decorated(self, method: str, max_calls: int, function: Function) -> Function:
+        self._thread.run(_handled(self._client, method, function, max_calls))
+        return function
+
+    def lock(
+        self,
+        name: str,
+        *,
+        ttl: float = 30.0,
+        wait: float | None = None,
+        metadata: dict[str, Any] | None = None,
+        disabled: bool = False,
+    ) -> SyncLock:
+        """A lock that one client in the whole broker has at a time: `with client.lock("x") as lock`.
+
+        What it takes is that of `Client.lock`.
+        """
+        lock = self._client.lock(name, ttl=ttl, wait=wait, metadata=metadata, disabled=disabled)
+        return SyncLock(self._thread, lock)
+
+    def lock_status(self, name: str) -> LockInfo:
+        """How a lock stands, held or not."""
+        return self._thread.run(self._client.locks.status(name))
+
+    def lock_list(self, prefix: str = "") -> list[LockInfo]:
+        """All locks that are held, of names that begin with `prefix`."""
+        return self._thread.run(self._client.locks.list(prefix))
+
+    def _take_away(self, handler: CallHandler) -> None:
+        if not self._thread.closed:
+            self._thread.run(_taken_away(handler))
+
     def ping(self) -> float:
         """The milliseconds to the broker and back."""
         return self._thread.run(self._client.ping())
@@ -237,12 +289,33 @@ def connect_sync(url: str | None = None, **options: Any) -> SyncClient:
     return SyncClient(lambda: connect(url, **options))
 
 
-async def _connected(connecting: Callable[[], Connecting]) -> Client:
+async def _connected(connecting: Callable[[], Awaitable[Client]]) -> Client:
     return await connecting()
 
 
 async def _subscribed(client: Client, pattern: str, options: dict[str, Any]) -> Subscription[Any]:
     return await client.subscribe(pattern, **options)
+
+
+async def _handled(client: Client, method: str, function: Function, max_calls: int) -> CallHandler:
+    # As many as may run at once: one that waits for another of this client must not keep its thread from it.
+    threads = concurrent.futures.ThreadPoolExecutor(max(1, max_calls), f"swarmwire {method}")
+
+    @wraps(function)
+    async def in_thread(*arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(threads, function, *arguments)
+
+    handler = client.handler(method, in_thread, max_calls=max_calls)
+    try:
+        await handler
+    except BaseException:
+        handler()
+        raise
+    return handler
+
+
+async def _taken_away(handler: CallHandler) -> None:
+    handler()
 
 
 async def _committed(subscription: Subscription[Any]) -> None:

@@ -10,4 +10,15 @@ try:
 except ImportError:  # built without a C compiler
     from .fallbacks import cut_frames, encode_event, is_text, join_frames, join_prefixed, scan_publish, unmask
 
-__all__ = ["cut_frames", "encode_event", "is_text", "join_frames", "join_prefixed", "scan_publish", "unmask"]
+from .fallbacks import PlainPublish
+
+__all__ = [
+    "PlainPublish",
+    "cut_frames",
+    "encode_event",
+    "is_text",
+    "join_frames",
+    "join_prefixed",
+    "scan_publish",
+    "unmask",
+]

@@ -32,6 +32,7 @@ __all__ = [
     "encode_event",
     "event_head",
     "event_origin",
+    "explain",
     "quote",
     "with_sub",
 ]
@@ -186,6 +187,18 @@ def _explain(raw: bytes, error: Exception) -> InvalidMessage:
         return InvalidMessage("Expected one JSON object; this is not valid JSON.")
     sentence, field = _sentence(str(error))
     return InvalidMessage(sentence, field=field, request_id=_id_of(raw))
+
+
+def explain(error: Exception) -> tuple[str, str | None]:
+    """What is wrong with a piece of JSON that did not fit its record: a sentence, and the path of the part at fault.
+
+    The sentence holds nothing of what was read.
+    """
+    if isinstance(error, RecursionError):
+        return f"Expected at most {MAX_DEPTH} levels of nesting.", None
+    if not isinstance(error, msgspec.ValidationError):
+        return "Expected valid JSON.", None
+    return _sentence(str(error))
 
 
 def _sentence(text: str) -> tuple[str, str | None]:

@@ -164,6 +164,7 @@ class SwarmwireError(Exception):
         field: the path of the field at fault, or None.
         retry_after_ms: milliseconds after which trying again can succeed, or None.
         details: what belongs to the error beside that, such as `results` of a refused subscribe.
+        handler_code: with HANDLER_FAILED, the code that the handler itself gave.
     """
 
     def __init__(
@@ -174,12 +175,14 @@ class SwarmwireError(Exception):
         field: str | None = None,
         retry_after_ms: int | None = None,
         details: Any = None,
+        handler_code: str | None = None,
     ) -> None:
         self.code = code
         self.message = message if message is not None else ERRORS[code].sentence
         self.field = field
         self.retry_after_ms = retry_after_ms
         self.details = details
+        self.handler_code = handler_code
         super().__init__(code, self.message)
 
     @property
@@ -194,4 +197,5 @@ class SwarmwireError(Exception):
 
     def __str__(self) -> str:
         where = f" (field {self.field})" if self.field else ""
-        return f"{self.code}: {self.message}{where}"
+        own = f" {self.handler_code}" if self.handler_code else ""
+        return f"{self.code}{own}: {self.message}{where}"

@@ -6,9 +6,21 @@ there is.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeAlias
 
-__all__ = ["cut_frames", "encode_event", "is_text", "join_frames", "join_prefixed", "scan_publish", "unmask"]
+__all__ = [
+    "PlainPublish",
+    "cut_frames",
+    "encode_event",
+    "is_text",
+    "join_frames",
+    "join_prefixed",
+    "scan_publish",
+    "unmask",
+]
+
+PlainPublish: TypeAlias = tuple[int, str, bytes, int | str | None, str | None]
+"""A common publish as `cut_frames` scans it: its size in bytes, and what `scan_publish` says of it."""
 
 _KEY_BYTES: Final = 4
 
@@ -91,15 +103,18 @@ def join_prefixed(payloads: list[bytes]) -> bytes:
     return b"".join(pieces)
 
 
-def cut_frames(data: bytes, start: int, limit: int, most: int) -> tuple[list[bytes], int]:
+def cut_frames(
+    data: bytes, start: int, limit: int, most: int, scanned: bool = False
+) -> tuple[list[bytes | PlainPublish], int]:
     """Up to `most` payloads of the frames that a stream goes on with at `start`, and where the last of them ends.
 
     It takes frames as long as they are in order: whole, and with a payload of 1 to `limit` bytes of valid UTF-8. What
-    is behind them is for the caller to judge. Raises ValueError for a negative `start`.
+    is behind them is for the caller to judge. With `scanned` what `scan_publish` is sure of stands there scanned; as
+    that, this one is never sure. Raises ValueError for a negative `start`.
     """
     if start < 0:
         raise ValueError(f"Expected start >= 0, got {start}.")
-    payloads: list[bytes] = []
+    payloads: list[bytes | PlainPublish] = []
     while len(payloads) < most and len(data) - start >= 4:
         stop = start + 4 + int.from_bytes(data[start : start + 4], "big")
         payload = data[start + 4 : stop]

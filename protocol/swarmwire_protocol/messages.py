@@ -208,7 +208,10 @@ class Publish(_Told, kw_only=True):
 
 
 class Event(_Message, kw_only=True):
-    """One event. `seq` is its place in the log (absent: ephemeral); `ts` is in milliseconds since 1970."""
+    """One event. `seq` is its place in the log (absent: ephemeral); `ts` is in milliseconds since 1970.
+
+    With `direct` it was sent to this client itself, whatever it subscribes to.
+    """
 
     topic: str
     ts: int
@@ -219,6 +222,7 @@ class Event(_Message, kw_only=True):
     sub: str | None = None
     skipped: int | None = None
     clear: bool = False
+    direct: bool = False
 
 
 class Live(_Message, kw_only=True):
@@ -258,11 +262,13 @@ class Call(_Told, kw_only=True):
 
 
 class Dispatch(_Message, kw_only=True, tag="call"):
-    """A call as its handler gets it: with the caller's identity and the deadline in milliseconds since 1970."""
+    """A call as its handler gets it: with the caller's identity (absent: the broker's own process) and the deadline,
+    in milliseconds since 1970.
+    """
 
     id: RequestId
     method: str
-    from_: str = field(name="from")
+    from_: str | None = field(name="from", default=None)
     deadline: int
     params: Raw | UnsetType = UNSET
 
@@ -274,11 +280,12 @@ class Cancel(_Told, kw_only=True):
 
 
 class Reply(_Told, kw_only=True):
-    """An answer to a call; with `more` further replies follow."""
+    """An answer to a call; with `more` further replies follow, and `end` ends them without being one itself."""
 
     id: RequestId
     data: Raw
     more: bool = False
+    end: bool = False
 
 
 class Ack(_Message, kw_only=True):
@@ -291,7 +298,7 @@ class Ack(_Message, kw_only=True):
 
 
 class Error(_Told, kw_only=True):
-    """The request with this id failed; without an id, the connection did."""
+    """The request with this id failed; without an id, the connection did. `handler_code` is the handler's own."""
 
     code: str
     message: str
@@ -300,6 +307,8 @@ class Error(_Told, kw_only=True):
     retry_after_ms: int | None = None
     results: list[SubscribeResult] | None = None
     versions: list[str] | None = None
+    handler_code: str | None = None
+    details: Raw | UnsetType = UNSET
 
 
 # ---- Keeping and ending a connection

@@ -308,17 +308,22 @@ def scan_publish(bytes raw not None):
         return None
     data = PyBytes_FromStringAndSize(<const char *>found.data, found.data_end - found.data)
     try:
-        topic = (<const char *>found.topic)[: found.topic_end - found.topic].decode("utf-8")
-        key = None
-        if seen & KEY:
-            key = (<const char *>found.key)[: found.key_end - found.key].decode("utf-8")
-        if not seen & ID:
-            return topic, data, None, key
-        if found.id == NULL:
-            return topic, data, found.number, key
-        return topic, data, (<const char *>found.id)[: found.id_end - found.id].decode("utf-8"), key
+        topic = text_of(found.topic, found.topic_end)
+        return topic, data, id_of(&found, seen), text_of(found.key, found.key_end) if seen & KEY else None
     except UnicodeDecodeError:
         return None
+
+
+cdef inline str text_of(Place p, Place end):
+    return (<const char *>p)[: end - p].decode("utf-8")
+
+
+cdef object id_of(Scanned *found, int seen):
+    if not seen & ID:
+        return None
+    if found.id == NULL:
+        return found.number
+    return text_of(found.id, found.id_end)
 
 
 # ---- Events
@@ -518,7 +523,7 @@ def join_prefixed(list payloads not None):
     return block
 
 
-def cut_frames(bytes data not None, Py_ssize_t start, Py_ssize_t limit, Py_ssize_t most):
+def cut_frames(bytes data not None, Py_ssize_t start, Py_ssize_t limit, Py_ssize_t most, bint scanned=False):
     """Up to `most` payloads of the frames that a stream goes on with at `start`, and where the last of them ends."""
     if start < 0:
         raise ValueError(f"Expected start >= 0, got {start}.")
@@ -526,13 +531,34 @@ def cut_frames(bytes data not None, Py_ssize_t start, Py_ssize_t limit, Py_ssize
     cdef Py_ssize_t left = PyBytes_GET_SIZE(data) - start
     cdef Py_ssize_t size
     cdef Place p
+    cdef Scanned found
+    cdef int seen
+    cdef str topic = None
+    cdef Place known = NULL  # the topic that `topic` is
+    cdef Py_ssize_t known_size = 0
     cdef list payloads = []
     while most > 0 and left >= 4:
         p = begin + start
         size = <Py_ssize_t>p[0] << 24 | <Py_ssize_t>p[1] << 16 | <Py_ssize_t>p[2] << 8 | <Py_ssize_t>p[3]
         if not 0 < size <= limit or size > left - 4 or not is_utf8(p + 4, p + 4 + size):
             break
-        payloads.append(PyBytes_FromStringAndSize(<const char *>p + 4, size))
+        seen = 0
+        if scanned:
+            found.id = NULL
+            seen = scan(p + 4, p + 4 + size, &found)
+        if seen:
+            if known == NULL or found.topic_end - found.topic != known_size or memcmp(found.topic, known, known_size):
+                topic = text_of(found.topic, found.topic_end)
+                known, known_size = found.topic, found.topic_end - found.topic
+            payloads.append((
+                size,
+                topic,
+                PyBytes_FromStringAndSize(<const char *>found.data, found.data_end - found.data),
+                id_of(&found, seen) if seen & ID else None,
+                text_of(found.key, found.key_end) if seen & KEY else None,
+            ))
+        else:
+            payloads.append(PyBytes_FromStringAndSize(<const char *>p + 4, size))
         most -= 1
         left -= 4 + size
         start += 4 + size

@@ -27,6 +27,7 @@ COMPARED = {
     "jetstream_sync",
     "nats_tcp",
     "echo",
+    "rq",
 }
 OURS = {"swarmwire", "swarmwire_unix", "swarmwire_pipe", "swarmwire_stored", "swarmwire_lazy"}
 TIMES = Times(warmup=0.1, measured=0.5)
@@ -74,7 +75,7 @@ def test_every_source_of_the_load_generator_is_compiled() -> None:
 def test_every_table_of_the_report_has_workloads_with_both_payloads() -> None:
     assert {workload.shown for workload in WORKLOADS.values()} == set(Shown)
     assert any("4000" in workload.options for workload in WORKLOADS.values())
-    assert 2 <= sum(workload.quick for workload in WORKLOADS.values()) <= 8
+    assert 2 <= sum(workload.quick for workload in WORKLOADS.values()) <= 10
 
 
 @pytest.mark.parametrize("workload", WORKLOADS.values(), ids=lambda workload: workload.name)
@@ -101,8 +102,16 @@ def test_whoever_runs_the_awaited_workload_has_a_program_for_it() -> None:
     able = [peer for peer in PEERS.values() if has_part(WORKLOADS["awaited"], peer)]
     stored = {"swarmwire", "swarmwire_stored", "swarmwire_lazy"}
     assert {peer.name for peer in able} == {*stored, "jetstream", "jetstream_sync"}
-    programs = [peer.awaiting[-1].replace(".", "/") + ".py" for peer in able]
+    programs = [peer.programs["awaited"][-1].replace(".", "/") + ".py" for peer in able]
     assert [program for program in programs if not (ROOT / program).is_file()] == []
+
+
+@pytest.mark.parametrize("workload", WORKLOADS.values(), ids=lambda workload: workload.name)
+def test_whoever_has_a_part_in_a_workload_of_programs_has_one_that_is_there(workload: object) -> None:
+    [row] = [row for row in WORKLOADS.values() if row is workload]
+    for peer in PEERS.values():
+        if row.program is not None and has_part(row, peer):
+            assert (ROOT / (peer.programs[row.program][-1].replace(".", "/") + ".py")).is_file()
 
 
 def test_answers_are_waited_for_where_acks_are_asked_for() -> None:

@@ -683,7 +683,7 @@ def test_generated_tokens_are_random_and_long() -> None:
 
 
 class FakeServer:
-    """What `server.run` would be: it remembers the configuration and says that it listens."""
+    """What `process.run` would be: it remembers the configuration and says that it listens."""
 
     url = "ws://127.0.0.1:4321/ws"
     urls: ClassVar[list[str]] = [url, "unix:///run/x.sock"]
@@ -693,7 +693,8 @@ class FakeServer:
         self.code = 0
         self.failure: Exception | None = None
 
-    def run(self, config: Config, *, on_started: Callable[[FakeServer], None]) -> int:
+    def run(self, config: Config, *, load: Callable[[], Config], on_started: Callable[[FakeServer], None]) -> int:
+        assert load() == config
         self.config = config
         if self.failure is not None:
             raise self.failure
@@ -703,9 +704,9 @@ class FakeServer:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> FakeServer:
-    fake, module = FakeServer(), types.ModuleType("swarmwire_broker.server")
+    fake, module = FakeServer(), types.ModuleType("swarmwire_broker.process")
     module.run = fake.run  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "swarmwire_broker.server", module)
+    monkeypatch.setitem(sys.modules, "swarmwire_broker.process", module)
     monkeypatch.setattr("swarmwire_broker.logs.configure_logging", lambda level, format: None)
     return fake
 
@@ -806,3 +807,15 @@ def test_a_port_in_use_is_one_sentence(server: FakeServer) -> None:
     result = run("serve")
     assert result.exit_code == 2
     assert result.stderr == "swarmwire: cannot listen at 127.0.0.1:8765: Address already in use\n"
+
+
+# ---- registry watch
+
+
+def test_the_registry_is_watched_from_what_it_holds_now(client: FakeClient) -> None:
+    client.items = {"registry.agent.*": [event("registry.agent.a1", data={"event": "registered"})]}
+    result = run("registry", "watch", "--kind", "agent", "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["data"] == {"event": "registered"}
+    pattern, options = client.subscribed[0]
+    assert (pattern, options["from_"]) == ("registry.agent.*", "latest")

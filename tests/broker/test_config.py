@@ -88,6 +88,7 @@ def test_a_named_file_that_is_missing_is_an_error() -> None:
 
 def test_variables_of_the_client_are_no_settings_of_the_broker() -> None:
     env = {"SWARMWIRE_TOKEN": "t", "SWARMWIRE_URL": "ws://x/ws", "SWARMWIRE_RUNTIME_DIR": "/x"}
+    env |= {"SWARMWIRE_LOCK_DIR": "/x", "SWARMWIRE_LOCK_NAME": "x", "SWARMWIRE_LOCK_TOKEN": "7", "SWARMWIRE_KEYS": "k"}
     assert load_config({}, env) == Config()
 
 
@@ -192,7 +193,8 @@ def test_a_whole_table_that_is_unknown_is_named() -> None:
 
 
 def test_a_value_where_a_table_belongs_is_named() -> None:
-    assert refused(toml="limits = 3") == "limits (file broker.toml): expected a table, got 3"
+    assert refused(toml="limits = 3") == "limits (file broker.toml): expected a table, got a number"
+    assert refused(toml="auth = 'sesame'") == "auth (file broker.toml): expected a table, got text"
 
 
 @pytest.mark.parametrize(

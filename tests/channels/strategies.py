@@ -60,6 +60,12 @@ _condition = st.builds(
     queue_size=_count,
     health_score=_percent,
 )
+_ended = st.sampled_from([None, "votes", "deadline", "withdrawn"])
+_quorum = st.sampled_from([None, "majority", "two-thirds", "unanimous"]) | st.one_of(
+    st.integers(1, 9).map(lambda votes: swarm.Threshold(votes=votes)),
+    st.floats(0.1, 1).map(lambda share: swarm.Threshold(share=share)),
+)
+_voters = st.none() | st.lists(ids, max_size=3)
 _ballots = st.lists(st.builds(swarm.Ballot, voter=ids, vote=_vote), max_size=3)
 _tally = st.builds(swarm.Tally, accepted=st.booleans(), votes_for=_count, votes_against=_count, abstentions=_count)
 _choices = st.lists(st.builds(swarm.Choice, voter=ids, option=_text, confidence=_maybe_number), max_size=3)
@@ -86,8 +92,10 @@ FIELDS: dict[type[Record], dict[str, st.SearchStrategy[Any]]] = {
         "priority": st.none() | _finite,
         "agent_id": _words,
         "metadata": _facts,
+        "queue": _words,
+        "retried_from": _words,
     },
-    task.TaskAssigned: {"agent_id": _text},
+    task.TaskAssigned: {"agent_id": _text, "token": _maybe_count, "attempt": _maybe_count},
     task.TaskStarted: {"agent_id": _words},
     task.TaskProgress: {
         "progress": _percent,
@@ -98,7 +106,12 @@ FIELDS: dict[type[Record], dict[str, st.SearchStrategy[Any]]] = {
     task.TaskError: {"error": _fault},
     task.TaskRetrying: {"attempt": _count, "delay": _maybe_number, "error": _maybe_fault},
     task.TaskCompleted: {"result": json_values, "duration": _maybe_number, "error": _maybe_fault},
-    task.TaskFailed: {"result": json_values, "duration": _maybe_number, "error": _fault},
+    task.TaskFailed: {
+        "result": json_values,
+        "duration": _maybe_number,
+        "error": _fault,
+        "dead": st.none() | st.booleans(),
+    },
     task.TaskCancelled: {"result": json_values, "duration": _maybe_number, "reason": _words},
     task.TaskClosed: {"reason": _words},
     task.TaskResumed: {"agent_id": _words},
@@ -118,17 +131,28 @@ FIELDS: dict[type[Record], dict[str, st.SearchStrategy[Any]]] = {
         "proposal_id": ids,
         "type": st.sampled_from(["proposed", "voting", "accepted", "rejected"]),
         "proposal": json_values,
+        "proposer": _words,
+        "quorum": _quorum,
+        "voters": _voters,
+        "deadline_at": _maybe_count,
         "votes": st.none() | _ballots,
         "result": st.none() | _tally,
+        "reason": _ended,
     },
     swarm.Vote: {"proposal_id": ids, "voter": ids, "vote": _vote},
     swarm.Decision: {
         "decision_id": ids,
         "question": _text,
         "options": st.lists(_text, max_size=3),
+        "type": st.sampled_from(["asked", "decided", "undecided"]),
+        "asker": _words,
+        "voters": _voters,
+        "deadline_at": _maybe_count,
         "votes": st.none() | _choices,
         "result": st.none() | _decided,
+        "reason": _ended,
     },
+    swarm.DecisionChoice: {"decision_id": ids, "voter": ids, "option": _text, "confidence": _maybe_number},
 }
 """What each record is made of, beside its id and its timestamp."""
 

@@ -76,9 +76,9 @@ async def test_a_handler_of_no_event_in_particular_gets_all(pubsub: MemoryPubSub
         await swarm.on(None, collector, swarm_id="s.1")
         await swarm.joined("s.1", "a1")
         await swarm.joined("s.2", "a1")
-        await swarm.submit_vote("s.1", "p1", "yes", "a1")
+        await swarm.left("s.1", "a1")
         changes = await collector.reaches(2)
-    assert [change.event for change in changes] == ["agent-joined", "vote"]
+    assert [change.event for change in changes] == ["agent-joined", "agent-left"]
 
 
 async def test_a_handler_that_is_no_coroutine_is_called_too(pubsub: MemoryPubSub) -> None:

@@ -9,12 +9,15 @@ from swarmwire_channels import (
     AgentChannel,
     Consensus,
     Decision,
+    DecisionChoice,
     Fault,
     HealthMetrics,
     SwarmChannel,
     SwarmCondition,
+    SwarmRecord,
     TaskChannel,
     TaskProgress,
+    Vote,
     WorkMetrics,
 )
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
@@ -103,6 +106,19 @@ CALLS: list[tuple[Publish, str, dict[str, Any]]] = [
     (lambda p: SwarmChannel(p).joined("x", "a", "scout"), "swarm.x.agent-joined", {"agentId": "a", "role": "scout"}),
     (lambda p: SwarmChannel(p).left("x", "a"), "swarm.x.agent-left", {"agentId": "a"}),
     (
+        lambda p: SwarmChannel(p).initialized("x", "adaptive"),
+        "swarm.x.state",
+        {
+            "state": {
+                "topology": "adaptive",
+                "agentCount": 0,
+                "activeAgents": 0,
+                "queueSize": 0,
+                "healthScore": 100,
+            }
+        },
+    ),
+    (
         lambda p: SwarmChannel(p).state("x", CONDITION),
         "swarm.x.state",
         {
@@ -119,11 +135,6 @@ CALLS: list[tuple[Publish, str, dict[str, Any]]] = [
         lambda p: SwarmChannel(p).coordination("x", "workload-balance", {"to": "a"}),
         "swarm.x.coordination",
         {"type": "workload-balance", "data": {"to": "a"}},
-    ),
-    (
-        lambda p: SwarmChannel(p).submit_vote("x", "p.1", "abstain", "a"),
-        "swarm.x.vote.p%2E1",
-        {"proposalId": "p.1", "voter": "a", "vote": "abstain"},
     ),
 ]
 
@@ -185,10 +196,12 @@ async def test_a_record_of_another_channel_is_refused(pubsub: MemoryPubSub) -> N
     "forged",
     [
         Consensus(swarm_id="s1", proposal_id="p1", type="accepted"),
+        Vote(swarm_id="s1", proposal_id="p1", voter="a", vote="yes"),
         Decision(swarm_id="s1", decision_id="d1", question="?", options=[]),
+        DecisionChoice(swarm_id="s1", decision_id="d1", voter="a", option="x"),
     ],
 )
-async def test_what_a_vote_came_to_cannot_be_forged(pubsub: MemoryPubSub, forged: Consensus | Decision) -> None:
+async def test_what_a_vote_came_to_cannot_be_forged(pubsub: MemoryPubSub, forged: SwarmRecord) -> None:
     with pytest.raises(SwarmwireError) as caught:
         await SwarmChannel(pubsub).publish(forged)
     assert caught.value.code is ErrorCode.PERMISSION_DENIED

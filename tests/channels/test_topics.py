@@ -26,7 +26,7 @@ from .strategies import FIELDS, ids
 DESIGNED = {
     "agent": "status health metrics log started stopped error",
     "task": ("created assigned started progress message error retrying completed failed cancelled closed resumed"),
-    "swarm": "topology agent-joined agent-left state coordination consensus vote decision",
+    "swarm": "topology agent-joined agent-left state coordination consensus vote decision choice",
 }
 
 places = st.sampled_from([(kind, event) for kind in KINDS.values() for event in kind.events])

@@ -158,7 +158,7 @@ async def test_a_consensus_still_to_come_is_waited_for(pubsub: MemoryPubSub) -> 
     swarm = SwarmChannel(pubsub)
     await consensus(pubsub, "proposed")
     wait = await waiting(pubsub, swarm.wait_for_consensus("s1", "p.1", 5))
-    await swarm.submit_vote("s1", "p.1", "yes", "a1")
+    await swarm.joined("s1", "a1")
     await consensus(pubsub, "voting")
     await consensus(pubsub, "rejected", proposal="p.2")
     await consensus(pubsub, "accepted")
@@ -169,3 +169,27 @@ async def test_a_consensus_that_does_not_come_names_the_proposal(pubsub: MemoryP
     await consensus(pubsub, "voting")
     with pytest.raises(TimeoutError, match=r"proposal 'p\.1' of swarm 's1'"):
         await SwarmChannel(pubsub).wait_for_consensus("s1", "p.1", 0)
+
+
+@pytest.mark.parametrize("stage", ["decided", "undecided"])
+async def test_the_end_of_a_decision_is_found_and_waited_for(pubsub: MemoryPubSub, stage: str) -> None:
+    swarm = SwarmChannel(pubsub)
+    wait = await waiting(pubsub, swarm.wait_for_decision("s1", "d1", 5))
+    data = {"swarmId": "s1", "decisionId": "d1", "question": "?", "options": ["x"]}
+    await pubsub.publish("swarm.s1.decision.d1", data)
+    await pubsub.publish("swarm.s1.decision.d1", {**data, "type": stage})
+    assert (await wait).type == stage
+    assert (await swarm.wait_for_decision("s1", "d1", 5)).type == stage
+
+
+async def test_a_decision_that_does_not_come_is_named(pubsub: MemoryPubSub) -> None:
+    with pytest.raises(TimeoutError, match=r"decision 'd\.1' of swarm 's1'"):
+        await SwarmChannel(pubsub).wait_for_decision("s1", "d.1", 0)
+
+
+async def test_a_wait_for_consensus_fails_when_the_client_disconnects(pubsub: MemoryPubSub) -> None:
+    wait = await waiting(pubsub, SwarmChannel(pubsub).wait_for_consensus("s1", "p1"))
+    pubsub.disconnect()
+    with pytest.raises(SwarmwireError, match="the consensus on proposal 'p1'") as caught:
+        await wait
+    assert caught.value.code is ErrorCode.UNAVAILABLE

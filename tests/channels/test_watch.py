@@ -140,17 +140,18 @@ async def test_events_that_do_not_exist_are_refused_at_once(pubsub: MemoryPubSub
 
 async def test_a_proposal_is_watched_apart_from_the_others(pubsub: MemoryPubSub) -> None:
     swarm = SwarmChannel(pubsub)
-    await swarm.submit_vote("s1", "p.1", "yes", "a1")
-    await swarm.submit_vote("s1", "p.2", "no", "a1")
+    for id, topic, vote in [("p.1", "p%2E1", "yes"), ("p.2", "p%2E2", "no")]:
+        data = {"swarmId": "s1", "proposalId": id, "voter": "a1", "vote": vote}
+        await pubsub.publish(f"swarm.s1.vote.{topic}", data)
     await pubsub.publish("swarm.s1.consensus.p%2E1", {"swarmId": "s1", "proposalId": "p.1", "type": "voting"})
     await pubsub.publish(
         "swarm.s1.decision.p%2E1", {"swarmId": "s1", "decisionId": "p.1", "question": "?", "options": []}
     )
     changes = swarm.watch("s1", events=["vote", "consensus"], item_id="p.1", from_="start")
-    vote, consensus = [change.record for change in await taken(changes, 2)]
-    assert isinstance(vote, Vote)
+    first, consensus = [change.record for change in await taken(changes, 2)]
+    assert isinstance(first, Vote)
     assert isinstance(consensus, Consensus)
-    assert (vote.proposal_id, vote.vote, consensus.type) == ("p.1", "yes", "voting")
+    assert (first.proposal_id, first.vote, consensus.type) == ("p.1", "yes", "voting")
     everything = await taken(swarm.watch("s1", from_="start"), 4)
     assert [change.event for change in everything] == ["vote", "vote", "consensus", "decision"]
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 
 from .fakebroker import FakeBroker
+from .houses import house as house  # a fixture
 
 
 @pytest_asyncio.fixture

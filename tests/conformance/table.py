@@ -17,6 +17,7 @@ _Test = TypeVar("_Test", bound=Callable[..., Any])
 _IN_THE_PATH = "the version of HTTP's routes stands in their path"
 _WITH_EACH = "every request brings its own login, so that none comes before or twice"
 _MADE_FROM_MESSAGES = "its requests are made from messages, and what is none cannot be asked"
+_NOT_CALLED = "a request cannot be called; over HTTP one calls, and is not called"
 _NO_SDK = "the SDK speaks frames where it has the choice; lines are for scripts"
 _THE_SERVERS = "what comes before the upgrade belongs to the ASGI server"
 _WHOLE_MESSAGES = "the ASGI server hands over whole messages; `oversize` has one"
@@ -45,6 +46,12 @@ CASES: Final[dict[str, Case]] = {
     "slow_reader": Case("who does not read holds up nobody, is not kept in memory, and misses nothing"),
     "oversize": Case("a message over the limit is one error; of a connection, the last"),
     "no_json": Case("what is no message is one error each, and the connection goes on", {"http": _MADE_FROM_MESSAGES}),
+    "call": Case("a method of the broker is called: its answer, its errors, and what does not fit it"),
+    "stream": Case("streamed replies come in order, and their end behind them"),
+    "call_given_up": Case("a call that is given up, or whose caller vanishes, is cancelled where it runs"),
+    "call_timeout": Case("a call ends at its deadline"),
+    "handler": Case("a client answers calls of others, with replies, streams and errors", {"http": _NOT_CALLED}),
+    "handler_gone": Case("a handler that vanishes fails its calls at once", {"http": _NOT_CALLED}),
     "drain": Case("a stopping broker says bye, with advice when to come back"),
     "reconnect": Case("the SDK comes back after each restart, and misses and doubles nothing", {"lines": _NO_SDK}),
     "apart": Case("two brokers do not meet"),

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from . import test_bytes, test_conversation, test_reconnect
+from . import test_bytes, test_calls, test_conversation, test_reconnect
 from .table import CASES, TESTS, document, ways_of
 from .ways import WAYS
 
-MODULES = (test_bytes, test_conversation, test_reconnect)
+MODULES = (test_bytes, test_calls, test_conversation, test_reconnect)
 PAGE = Path(__file__).parents[2] / "docs" / "conformance.md"
 
 

@@ -11,9 +11,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from .checker import check
 from .faults import FAULTS
 from .history import save
+from .holding import workload as holding
+from .holding.checker import check as judge
+from .holding.records import Got
 from .records import Acked, Record, Seen
 from .workload import Plan, run
 
@@ -51,6 +56,7 @@ def main(arguments: Sequence[str]) -> int:
     failed = 0
     while time.monotonic() < until:
         failed += not _one(plan_of(seed, engines, seconds=options.seconds), options.keep)
+        failed += not _holding(seed, engines, options.seconds, options.keep)
         seed += 1
     _say(f"{failed} runs failed" if failed else "all promises were kept")
     return 1 if failed else 0
@@ -73,6 +79,26 @@ def _one(plan: Plan, keep: Path) -> bool:
         _say(f"  {violation}")
     _say(f"  {len(violations)} violations; check it again with: python -m tests.history.check {path}")
     return False
+
+
+def _holding(seed: int, engines: Sequence[str], seconds: float, keep: Path) -> bool:
+    """The same of a run of workers, who hold tasks and locks."""
+    engine = engines[seed % len(engines)]
+    plan = holding.Plan(
+        seed=seed, engine=engine, seconds=seconds, faults=holding.GENTLE if engine == "memory" else holding.FAULTS
+    )
+    with tempfile.TemporaryDirectory(prefix="swarmwire-soak-") as directory:
+        notes = asyncio.run(holding.run(plan, Path(directory)))
+    violations = judge(notes)
+    _say(f"seed {seed} ({engine}): {sum(isinstance(note, Got) for note in notes)} holdings of tasks and locks")
+    if violations:
+        keep.mkdir(parents=True, exist_ok=True)
+        path = keep / f"holdings-{engine}-{seed}.jsonl"
+        path.write_bytes(
+            b"".join(msgspec.json.encode(note) + b"\n" for note in sorted(notes, key=lambda note: note.at))
+        )
+        _say("".join(f"  {violation}\n" for violation in violations[:SHOWN]) + f"  all that happened is in {path}")
+    return not violations
 
 
 def _summary(records: Sequence[Record]) -> str:

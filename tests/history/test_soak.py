@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from . import soak
 from .history import load
+from .holding import workload as holding
+from .holding.records import Got, Note
 from .model import Model, good_history
 from .records import Record, Seen
 from .workload import Plan
 
 
-def soaked(monkeypatch: pytest.MonkeyPatch, records: list[Record], *arguments: str) -> tuple[int, list[Plan]]:
+def soaked(
+    monkeypatch: pytest.MonkeyPatch, records: list[Record], *arguments: str, notes: Sequence[Note] = ()
+) -> tuple[int, list[Plan]]:
     """The exit code of a soak whose runs all have this history, and their plans; it stops after the first second."""
     plans: list[Plan] = []
 
@@ -22,7 +27,11 @@ def soaked(monkeypatch: pytest.MonkeyPatch, records: list[Record], *arguments: s
         plans.append(plan)
         return records
 
+    async def work(plan: holding.Plan, directory: Path) -> list[Note]:
+        return list(notes)
+
     monkeypatch.setattr(soak, "run", run)
+    monkeypatch.setattr(holding, "run", work)
     return soak.main(["--minutes", "0.002", "--seed", "7", *arguments]), plans
 
 
@@ -51,6 +60,17 @@ def test_a_failed_run_is_told_and_its_history_kept(
     told = capsys.readouterr().err
     assert "missing: subscription" in told
     assert "python -m tests.history.check" in told
+
+
+def test_holdings_that_overlap_are_told_and_what_happened_is_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = good_history(random.Random(1))
+    both = [Got(at=at, begun=0.5, ttl=9.0, name="t1", holder=f"w{at}", token=at) for at in (1, 2)]
+    code, _ = soaked(monkeypatch, good, "--keep", str(tmp_path), "--engine", "memory", notes=both)
+    assert code == 1
+    assert len((tmp_path / "holdings-memory-7.jsonl").read_bytes().splitlines()) == 2
+    assert "shared: t1 was held by w1" in capsys.readouterr().err
 
 
 def test_a_seed_always_makes_the_same_plan() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hmac
+import secrets
+from typing import Final
 
 from swarmwire_protocol.errors import SwarmwireError
 from swarmwire_protocol.messages import Permissions
@@ -11,7 +13,17 @@ from ..core.permissions import EVERYTHING
 from ..core.ports import Verified
 from .login import Login, check_subject
 
-__all__ = ["SharedToken"]
+__all__ = ["SharedToken", "shared_token_id"]
+
+_KEY: Final = secrets.token_bytes(32)
+
+
+def shared_token_id(token: str) -> str:
+    """The `token_id` of everyone who comes in by this token, while the process lives. It gives nothing away.
+
+    Nobody can have a JSON web token made that has the same.
+    """
+    return f"shared:{hmac.digest(_KEY, token.encode(), 'sha256').hex()}"
 
 
 class SharedToken:
@@ -25,7 +37,8 @@ class SharedToken:
             check_subject(subject)
         except SwarmwireError as error:
             raise ValueError(f"the subject of the shared token: {error.message}") from None
-        self._login = Login(verified=Verified(subject=subject, permissions=permissions))
+        verified = Verified(subject=subject, permissions=permissions, token_id=shared_token_id(token))
+        self._login = Login(verified=verified)
 
     waits = False
 

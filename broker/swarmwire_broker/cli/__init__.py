@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from . import pub, serve, status, sub, token
+from . import call, lock, operators, pub, registry, serve, status, sub, token, worker
+from .defaultrun import DefaultRun
 
 __all__ = ["app", "run"]
 
@@ -36,8 +37,18 @@ def _options(
 
 
 app.command(cls=serve.ServeCommand)(serve.serve)
-for command in (pub.pub, sub.sub, status.status, token.token):
+for command in (pub.pub, sub.sub, call.call, status.status, token.token):
     app.command()(command)
+_registry = operators.group("registry")
+_registry.command()(registry.watch)
+app.add_typer(_registry)
+_workers = operators.group("worker", cls=DefaultRun)
+_workers.command()(worker.run)
+app.add_typer(_workers)
+_locks = operators.group("lock", cls=DefaultRun)
+_locks.command()(lock.run)
+app.add_typer(_locks)
+operators.add_to(app, *(name for name in operators.names() if name not in ("registry", "worker", "lock")))
 
 
 def run() -> int:

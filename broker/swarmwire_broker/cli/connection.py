@@ -18,8 +18,10 @@ __all__ = ["connected"]
 
 
 @asynccontextmanager
-async def connected(url: str | None, token: str | None, name: str, *, reconnect: bool = True) -> AsyncIterator[Client]:
-    """A client of the broker at `url` (None: of this machine's), disconnected at the end.
+async def connected(
+    url: str | None, token: str | None, name: str, *, reconnect: bool = True, broker: str | None = None
+) -> AsyncIterator[Client]:
+    """A client of the broker at `url` (None: of this machine's, of the name `broker`), disconnected at the end.
 
     Ends the command if no broker answers there.
     """
@@ -27,9 +29,9 @@ async def connected(url: str | None, token: str | None, name: str, *, reconnect:
 
     _quieten()
     try:
-        client = await connect(url, token=token, name=name, reconnect=reconnect)
+        client = await connect(url, token=token, name=name, reconnect=reconnect, broker=broker)
     except SwarmwireError as error:
-        _give_up(url, error)
+        _give_up(url, error, broker)
     try:
         if reconnect:
             _tell_losses(client)
@@ -44,12 +46,13 @@ def _quieten() -> None:
         logging.lastResort.setLevel(logging.ERROR)
 
 
-def _give_up(url: str | None, error: SwarmwireError) -> NoReturn:
+def _give_up(url: str | None, error: SwarmwireError, broker: str | None) -> NoReturn:
     from swarmwire import ErrorCode
 
     if url is None:
         if error.code is ErrorCode.UNAVAILABLE:
-            fail(f"{error.message} `swarmwire serve` starts one", UNUSABLE)
+            hint = " `swarmwire serve` starts one" if broker is None else ""
+            fail(f"{error.message}{hint}", UNUSABLE)
         raise error
     if isinstance(error.__cause__, OSError):
         reason = error.__cause__.strerror or str(error.__cause__)

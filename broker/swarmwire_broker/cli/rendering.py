@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from swarmwire import Event, Gap
 
-__all__ = ["compact", "event_record", "gap_record", "json_printer", "text_printer"]
+__all__ = ["compact", "event_record", "gap_record", "json_printer", "printable", "text_printer"]
 
 
 def event_record(event: Event) -> dict[str, Any]:
@@ -102,10 +102,10 @@ def _gap_line(gap: Gap) -> Text:
 def _line(*parts: tuple[str, str]) -> Text:
     from rich.text import Text
 
-    pieces = [(_printable(text), style) for text, style in parts if text]
+    pieces = [(printable(text), style) for text, style in parts if text]
     return Text("  ", no_wrap=True, end="").join(Text(text, style) for text, style in pieces)
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """What an event holds must not steer the terminal."""
     return text if text.isprintable() else "".join(char if char.isprintable() else "\ufffd" for char in text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -80,7 +80,8 @@ def serve(
             "auth.jwks_url": jwks_url,
             "auth.algorithms": algorithms,
         }
-        raise typer.Exit(_run(load_config(flags_of(named, settings or []), file=config)))
+        flags = flags_of(named, settings or [])
+        raise typer.Exit(_run(lambda: load_config(flags, file=config)))
 
 
 def flags_of(named: dict[str, object], assignments: list[str]) -> dict[str, object]:
@@ -98,16 +99,17 @@ def flags_of(named: dict[str, object], assignments: list[str]) -> dict[str, obje
     return flags
 
 
-def _run(config: Config) -> int:
+def _run(load: Callable[[], Config]) -> int:
     from ..logs import configure_logging
-    from ..server import run
+    from ..process import run
 
+    config = load()
     configure_logging(config.log_level, config.log_format)
     if "SWARMWIRE_TOKEN" in os.environ and not config.auth.configured:
         logging.getLogger("swarmwire.broker").warning(
             "SWARMWIRE_TOKEN is what clients send and is not used by the broker; set SWARMWIRE_AUTH_TOKEN"
         )
-    return run(config, on_started=lambda server: _announce(config, server))
+    return run(config, load=load, on_started=lambda server: _announce(config, server))
 
 
 def _announce(config: Config, server: Server) -> None:

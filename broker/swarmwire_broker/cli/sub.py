@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..core.durations import parse_duration
 from .console import INTERRUPTED, ReaderGone, TokenOption, UrlOption, reader_gone, run_async, usage
-from .durations import parse_duration
 
 if TYPE_CHECKING:
     from swarmwire import Client, Event, Gap

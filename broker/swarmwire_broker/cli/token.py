@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..core.durations import parse_duration
 from .console import emit, failures, usage
-from .durations import parse_duration
 
 if TYPE_CHECKING:
     from ..config import Config

@@ -26,7 +26,7 @@ class CatchUp:
     def __init__(
         self, limits: Limits, clock: Clock, settle: Callable[[], None], has_room: Callable[[Outbox], bool]
     ) -> None:
-        self._limits = limits
+        self.limits = limits
         self._clock = clock
         self._settle = settle
         self._has_room = has_room
@@ -50,7 +50,7 @@ class CatchUp:
         self._scheduled = False
         # Whoever reaches the head goes live, so nothing of this turn may still be on its way to them.
         self._settle()
-        size, scan = self._limits.page_bytes, self._limits.page_scan
+        size, scan = self.limits.page_bytes, self.limits.page_scan
         for _ in range(len(self._ready)):
             if size <= 0 or scan <= 0:
                 break

@@ -6,7 +6,7 @@ client its answers and its runs in one write.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
 from ..engines.base import Engine
@@ -56,9 +56,14 @@ class Delivery:
         self._turn_ended = 0.0
         self._retrying: Timer | None = None
         self.unaudited = 0
-        total = limits.outbox_total_bytes
-        self._audit_every = _SELDOM if total is None else total // 4
+        self._audit_every = _audit_every(limits)
         engine.listener = self.deliver
+
+    def bound(self, limits: Limits) -> None:
+        """Hold to other limits from now on."""
+        self.limits = limits
+        self.catchup.limits = limits
+        self._audit_every = _audit_every(limits)
 
     # ---- what comes in
 
@@ -88,6 +93,16 @@ class Delivery:
             run.add(payload)
         for subscription in route.own:
             subscription.offer_ephemeral(topic, payload, hidden_from)
+
+    def deliver_direct(self, receivers: Iterable[Outbox], payload: bytes) -> int:
+        """Take an event for these clients alone, whatever they subscribe to; how many of them it will be written to.
+
+        The others are gone, or read too slowly just now.
+        """
+        reached = tuple(outbox for outbox in receivers if outbox.live and self.has_room(outbox))
+        if reached:
+            self._begin(reached, 0, None).add(payload)
+        return len(reached)
 
     def _begin(self, receivers: tuple[Outbox, ...], seq: int, hidden_from: str | None) -> Run:
         if not self._runs:
@@ -263,3 +278,9 @@ class Delivery:
         """One subscription fewer wants them."""
         if self.router.unwant(pattern):
             self.engine.interest(pattern, False)
+
+
+def _audit_every(limits: Limits) -> int:
+    """Bytes after which it is looked what all sockets hold."""
+    total = limits.outbox_total_bytes
+    return _SELDOM if total is None else total // 4

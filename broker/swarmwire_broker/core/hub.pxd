@@ -20,6 +20,8 @@ cdef class Hub:
     cdef public Hooks hooks
     cdef public Publishing publishing
     cdef public object login
+    cdef public object calls
+    cdef public object start_news
     cdef public dict sessions
     cdef public dict states
     cdef public bint is_draining

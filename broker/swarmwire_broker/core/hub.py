@@ -12,6 +12,7 @@ from swarmwire_protocol.errors import ERRORS, CloseCode, ErrorCode, SwarmwireErr
 from swarmwire_protocol.messages import Permissions, ServerInfo
 
 from ..engines.base import Engine
+from .calls import Calls
 from .delivery import Delivery
 from .hooks import Hook, Hooks
 from .login import Login
@@ -22,6 +23,7 @@ from .rates import LoginGuard, RateLimiter
 from .session import Session, SessionState
 from .settings import Limits, Rates
 from .signals import Callback, Signal, Signals
+from .startnews import StartNews
 from .stats import Stats
 from .tokens import Tokens
 
@@ -74,6 +76,7 @@ class Hub:
         self.publishing = Publishing(self.delivery, self.hooks, self.signals)
         rates = rates or Rates()
         self.login = Login(self, authenticator, RateLimiter(rates), LoginGuard(rates.failed_logins))
+        self.calls = Calls(self)
         self.sessions: dict[str, Session] = {}
         self.states = dict.fromkeys(SessionState, 0)
         self.is_draining = False
@@ -82,6 +85,7 @@ class Hub:
         self._slices: list[set[Session]] = [set() for _ in range(_SLICES)]
         self._slice = 0
         self._beat: Timer | None = None
+        self.start_news = StartNews(self)
 
     # ---- connections
 
@@ -170,6 +174,12 @@ class Hub:
             session.author.permit(permissions)
             session.recheck()
         return len(sessions)
+
+    def bound(self, limits: Limits) -> None:
+        """Hold to other limits from now on. What a connection was told at its welcome stays true for it."""
+        self.limits = limits
+        self.delivery.bound(limits)
+        self.login.tell_limits(limits)
 
     # ---- publishers ahead of the log
 

@@ -17,7 +17,7 @@ from .identity import ANONYMOUS
 from .ports import Authenticator, Peer, PromptAuthenticator, Verified
 from .rates import LoginGuard, RateLimiter, origin_of, retry_after_ms
 from .session import SessionState
-from .settings import Limits
+from .settings import Limits, Rates
 
 if TYPE_CHECKING:
     from .hub import Hub
@@ -42,13 +42,32 @@ class Login:
 
     def __init__(self, hub: Hub, authenticator: Authenticator | None, limiter: RateLimiter, guard: LoginGuard) -> None:
         self._hub = hub
-        self._authenticator = authenticator
-        self._prompt = authenticator if isinstance(authenticator, PromptAuthenticator) else None
+        self.ask(authenticator)
         # What all welcomes say alike is encoded once.
         self._server = cast(Any, Raw(encode(hub.info)))
-        self._told = cast(Any, Raw(encode(_told(hub.limits))))
+        self.tell_limits(hub.limits)
         self._limiter = limiter
         self._guard = guard
+
+    def ask(self, authenticator: Authenticator | None) -> None:
+        """Have this authenticator decide from now on. Who is in stays in."""
+        self._authenticator = authenticator
+        self._prompt = authenticator if isinstance(authenticator, PromptAuthenticator) else None
+
+    def tell_limits(self, limits: Limits) -> None:
+        """Tell these limits in welcomes from now on."""
+        self._told = cast(Any, Raw(encode(_told(limits))))
+
+    def meter(self, rates: Rates, *, forget_failures: bool) -> None:
+        """Hold everyone to other rates from now on; all begin with what they may do at once."""
+        limiter = self._limiter = RateLimiter(rates)
+        if forget_failures:
+            self._guard = LoginGuard(rates.failed_logins)
+        for session in self._hub.sessions.values():
+            if session.is_welcome and session.client is not None:  # the broker's own process has no rates
+                if session.author.rates is not None:
+                    session.author.rates.close()
+                session.author.rates = limiter.session(_payer(session), shared=session.peer.shares_rates)
 
     def begin(self, session: Session, hello: Hello) -> None:
         """Answer a hello: with the welcome, or with the error that ends the connection."""
@@ -209,6 +228,7 @@ def _told(limits: Limits) -> dict[str, int | None]:
         "max_headers_bytes": limits.max_headers_bytes,
         "max_key_bytes": limits.max_key_bytes,
         "dedupe_ms": limits.dedupe_ms,
+        "max_call_timeout_ms": limits.max_call_timeout_ms,
         "max_id_bytes": MAX_ID_BYTES,
         "max_depth": MAX_DEPTH,
         "max_topic_bytes": MAX_TOPIC_BYTES,

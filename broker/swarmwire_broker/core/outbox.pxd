@@ -24,6 +24,8 @@ cdef class Outbox:
     cdef public long long last_joined
 
     cpdef send(self, object message)
+    cpdef bint offer(self, object message)
+    cdef bint _has_place(self, long long size)
     cpdef send_behind(self, object message)
     cpdef str cursor(self, long long seq)
     cpdef close(self)

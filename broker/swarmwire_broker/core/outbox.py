@@ -131,6 +131,26 @@ class Outbox:
         if self.control_size > limits.control_bytes or len(self.control) > limits.control_messages:
             self._fill()
 
+    def offer(self, message: BrokerMessage) -> bool:
+        """Send what others have to say to this client; False: too much waits, and it was not taken."""
+        if self.lost:
+            return False
+        payload = encode(message)
+        if not self._has_place(len(payload)) and not self.blocked:
+            self.flush()  # whereupon the client is heard again, and may say bye
+        if self.lost or not self._has_place(len(payload)):
+            return False
+        self.control.append(payload)
+        self.control_size += len(payload)
+        self.delivery.touch(self)
+        return True
+
+    def _has_place(self, size: int) -> bool:
+        """Whether a message fits into the control lane; where it is empty, any does."""
+        limits = self.delivery.limits
+        fits = self.control_size + size <= limits.control_bytes and len(self.control) < limits.control_messages
+        return fits or not self.control
+
     def send_behind(self, message: BrokerMessage) -> None:
         """Answer what begins under a name: nothing that is said of the name's last bearer may come after it."""
         if self.notices:

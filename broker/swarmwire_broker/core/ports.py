@@ -5,20 +5,36 @@ The core does no I/O. Transports bring a `Sink` for every client, the server bri
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
 from swarmwire_protocol.messages import Permissions
 
-__all__ = ["Authenticator", "Clock", "Framer", "Peer", "PromptAuthenticator", "Sink", "Timer", "Verified"]
+__all__ = ["Authenticator", "Clock", "Framer", "Peer", "Promise", "PromptAuthenticator", "Sink", "Timer", "Verified"]
+
+_T = TypeVar("_T")
 
 
 class Timer(Protocol):
     """Something that will happen, unless it is cancelled first."""
 
     def cancel(self) -> object: ...
+
+
+class Promise(Protocol[_T]):
+    """An answer that somebody awaits."""
+
+    def __await__(self) -> Generator[Any, Any, _T]: ...
+
+    def done(self) -> bool:
+        """Whether it is there, or nobody awaits it any more."""
+        ...
+
+    def set_result(self, answer: _T, /) -> None: ...
+
+    def set_exception(self, error: BaseException, /) -> None: ...
 
 
 class Clock(Protocol):
@@ -34,6 +50,10 @@ class Clock(Protocol):
 
     def spawn(self, work: Coroutine[Any, Any, object]) -> Timer:
         """Run a coroutine beside the core; its failure is reported, never lost."""
+        ...
+
+    def promise(self) -> Promise[Any]:
+        """An answer that is not there yet."""
         ...
 
 
@@ -88,7 +108,7 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     `subject` is an identity the kernel vouches for (`uid:1000` on a Unix socket), `token` one that came with the
     request (the Authorization header). A client that comes anew with each request `shares_rates` with all such
     clients of its subject (of its address, if it proves nothing); one that is here for one request alone is `brief`,
-    and its coming and going is not announced.
+    and its coming and going is not announced. `pid` is the process of a client on this machine, where the kernel tells.
     """
 
     transport: str
@@ -97,6 +117,7 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     token: str | None = None
     shares_rates: bool = False
     brief: bool = False
+    pid: int | None = None
 
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):

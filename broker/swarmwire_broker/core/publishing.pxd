@@ -11,6 +11,7 @@ from .stats cimport Stats
 cdef class Topic:
     cdef public str name
     cdef public bytes head
+    cdef public tuple guards
 
 
 cdef class Publishing:
@@ -21,6 +22,8 @@ cdef class Publishing:
     cdef public bint defers
     cdef Signals _signals
     cdef dict _topics
+    cdef dict _guards
+    cdef tuple _reserved
 
     @cython.locals(topic=Topic)
     cpdef publish(self, object message, Author author, object done)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from swarmwire_protocol.codec import check_data, encode_event, event_head, event_origin
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 from swarmwire_protocol.messages import Publish
-from swarmwire_protocol.topics import check_topic, is_reserved
+from swarmwire_protocol.topics import check_pattern, check_topic, is_reserved, matches
 
 from ..engines.entry import Outcome, new_draft
 from .hooks import Hooks, Offered
@@ -19,19 +19,23 @@ if TYPE_CHECKING:
     from .identity import Author
     from .signals import Signals
 
-__all__ = ["Publishing", "Topic"]
+__all__ = ["Guard", "Publishing", "Topic"]
 
 _DONE: Final = Outcome()
 
+Guard: TypeAlias = Callable[[str, "Author"], None]
+"""Looks at each publish of a client on certain topics, and raises SwarmwireError to refuse it."""
+
 
 class Topic:
-    """A topic that was seen lately: its name, as one string for all its events, and what they begin with."""
+    """A topic that was seen lately: its name, as one string for all its events, what they begin with, its guards."""
 
-    __slots__ = ("head", "name")
+    __slots__ = ("guards", "head", "name")
 
-    def __init__(self, name: str, head: bytes) -> None:
+    def __init__(self, name: str, head: bytes, guards: tuple[Guard, ...] | None) -> None:
         self.name = name
         self.head = head
+        self.guards = guards
 
 
 class Publishing:
@@ -49,6 +53,46 @@ class Publishing:
         self.hooks = hooks
         self._signals = signals
         self._topics: dict[str, Topic] = {}
+        self._guards: dict[str, tuple[Guard, ...]] = {}
+        self._reserved: tuple[str, ...] = ()
+
+    # ---- for the broker's services
+
+    def reserve(self, *patterns: str) -> None:
+        """Refuse all publishes of clients on these topics, whatever they are granted: the services alone publish there.
+
+        Raises:
+            SwarmwireError: INVALID_TOPIC for what is no pattern.
+        """
+        for pattern in patterns:
+            check_pattern(pattern)
+        self._reserved = (*self._reserved, *patterns)
+        self._topics.clear()
+
+    def guard(self, segment: str, guard: Guard) -> None:
+        """Ask `guard` at every publish of a client on a topic that begins with this segment. It must be quick."""
+        self._guards[segment] = (*self._guards.get(segment, ()), guard)
+        self._topics.clear()
+
+    def unguard(self, segment: str, guard: Guard) -> None:
+        """Do not ask this guard any more. Harmless where it was not asked."""
+        left = tuple(one for one in self._guards.get(segment, ()) if one != guard)
+        if left:
+            self._guards[segment] = left
+        else:
+            self._guards.pop(segment, None)
+        self._topics.clear()
+
+    def check(self, message: Publish, author: Author) -> None:
+        """See that this author may publish this, now: for what the broker is to publish on its behalf.
+
+        Raises:
+            SwarmwireError: what `publish` would raise, but for rates and data.
+        """
+        self._admit(message.topic, author)
+        self._check_extras(message)
+
+    # ---- the way in
 
     def publish(self, message: Publish, author: Author, done: Callable[[Outcome], None] | None) -> None:
         """Check a publish and append it; `done` hears what became of it, at once or when it is stored.
@@ -123,6 +167,9 @@ class Publishing:
         # Topics of the broker's own are never learned, so with a grant for all there is nothing left to ask.
         if not author.grants.publishes_all and not author.grants.may_publish(name):
             raise _denied()
+        if topic.guards is not None:
+            for guard in topic.guards:
+                guard(name, author)
         return topic
 
     def _learn(self, name: str) -> Topic:
@@ -130,11 +177,11 @@ class Publishing:
             check_topic(name)
         except SwarmwireError as error:
             raise SwarmwireError(error.code, error.message, field="topic") from None
-        if is_reserved(name):
+        if is_reserved(name) or any(matches(pattern, name) for pattern in self._reserved):
             raise _denied()
         if len(self._topics) >= self._delivery.limits.router_cache_topics:
             self._topics.clear()
-        topic = self._topics[name] = Topic(name, event_head(name))
+        topic = self._topics[name] = Topic(name, event_head(name), self._guards.get(name.partition(".")[0]))
         return topic
 
     def _check_extras(self, message: Publish) -> None:

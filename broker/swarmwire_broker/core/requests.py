@@ -50,6 +50,10 @@ def decide(session: Session, message: ClientMessage) -> None:
     match message:
         case Publish():
             publish(session, message)
+        case Call():
+            _call(session, message)
+        case Reply() | Error():
+            session.hub.calls.answer(session, message)
         case Ping():
             session.outbox.send(Pong(ts=message.ts))
         case Subscribe():
@@ -58,14 +62,14 @@ def decide(session: Session, message: ClientMessage) -> None:
             _unsubscribe(session, message)
         case Auth():
             _renew(session, message)
-        case Call():
-            _call(session, message)
         case Bye():
             session.close(CloseCode.NORMAL, "", quiet=True)
         case Hello():
             raise SwarmwireError(ErrorCode.CONFLICT, "The version is agreed already; a hello comes once.")
-        case Pong() | Cancel() | Reply() | Error():
-            pass  # nothing is outstanding that they could answer
+        case Cancel():
+            session.hub.calls.cancel(session, message.id)
+        case Pong():
+            pass
 
 
 def _check_unused(session: Session, request_id: RequestId | None) -> None:
@@ -223,6 +227,7 @@ def _begin(
     for (wanted, result), start in zip(accepted, starts, strict=True):
         session.subscriptions.add(wanted, result.sub, start)
         session.hub.tell_subscribed(session, wanted.pattern, result.sub)
+        session.hub.start_news.recall(session, wanted.pattern, result.sub, wanted.from_)
 
 
 def _unsubscribe(session: Session, message: Unsubscribe) -> None:
@@ -263,6 +268,4 @@ def _renew(session: Session, message: Auth) -> None:
 
 def _call(session: Session, message: Call) -> None:
     _check_unused(session, message.id)
-    if not session.author.grants.may_call(message.method):
-        raise SwarmwireError(ErrorCode.PERMISSION_DENIED, "You may not call this method.", field="method")
-    raise SwarmwireError(ErrorCode.METHOD_NOT_FOUND, field="method")
+    session.hub.calls.call(session, message)

@@ -10,6 +10,7 @@ cdef class Session:
     cdef public object hub
     cdef public Publishing publishing
     cdef public object peer
+    cdef public long long since
     cdef public str client_id
     cdef public object client
     cdef public Author author
@@ -17,6 +18,7 @@ cdef class Session:
     cdef public object subscriptions
     cdef public bint heard
     cdef public bint is_welcome
+    cdef public bint said_bye
     cdef public object pending
     cdef object _time
     cdef object _state
@@ -27,10 +29,12 @@ cdef class Session:
     cdef long _silent
     cdef long long _buffered
     cdef object _expiry
+    cdef list _ends
     cdef object _timeout
 
     cdef _become(self, state)
     cpdef receive(self, bytes raw)
+    cpdef receive_scanned(self, tuple plain)
     @cython.locals(plain=tuple)
     cdef _take(self, bytes raw)
     @cython.locals(rates=SessionRates, wait=double)
@@ -39,5 +43,4 @@ cdef class Session:
     cdef _greet(self, message)
     cpdef welcomed(self)
     cpdef watch_expiry(self)
-    cdef _end(self)
 

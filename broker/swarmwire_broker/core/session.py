@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
-from swarmwire_protocol.accelerators import scan_publish
+from swarmwire_protocol.accelerators import PlainPublish, scan_publish
 from swarmwire_protocol.codec import InvalidMessage, decode_from_client, encode
 from swarmwire_protocol.errors import CloseCode, ErrorCode, SwarmwireError
 from swarmwire_protocol.messages import (
@@ -38,6 +38,7 @@ from .ports import Peer, Sink, Timer
 from .rates import TokenBucket, retry_after_ms
 from .requests import decide, publish_plain
 from .subscriptions import Subscriptions, refusal
+from .text import check_client
 
 if TYPE_CHECKING:
     from .hub import Hub
@@ -83,11 +84,14 @@ class Session:
     Attributes:
         pending: ids of requests that are still being decided; None until there is one.
         is_welcome: whether the login is done and the end has not begun.
+        said_bye: whether it has ended because the client said so.
         heard: whether the client was heard of since the last heartbeat.
+        since: when it connected, in milliseconds since 1970.
     """
 
     __slots__ = (
         "_buffered",
+        "_ends",
         "_expiry",
         "_holds",
         "_inbox",
@@ -107,6 +111,8 @@ class Session:
         "peer",
         "pending",
         "publishing",
+        "said_bye",
+        "since",
         "subscriptions",
     )
 
@@ -115,6 +121,7 @@ class Session:
         self.publishing = hub.publishing
         self._time = hub.clock.time
         self.peer = peer
+        self.since = hub.clock.now_ms()
         self.client_id = hub.tokens.take(_ID_DIGITS)
         self.client: ClientInfo | None = None
         self.author = Author()
@@ -122,10 +129,10 @@ class Session:
         self.outbox.client_id = self.client_id
         self.subscriptions = Subscriptions(self.outbox)
         self.heard = True
-        self.is_welcome = False
+        self.is_welcome = self.said_bye = False
         self._state = SessionState.CONNECTING
         hub.states[self._state] += 1
-        self._inbox: deque[bytes] | None = None
+        self._inbox: deque[bytes | PlainPublish] | None = None
         self._holds = 0
         self.pending: set[RequestId] | None = None
         self._malformed: TokenBucket | None = None
@@ -133,7 +140,12 @@ class Session:
         self._silent = 0
         self._buffered = 0
         self._expiry: Timer | None = None
+        self._ends: list[Callable[[Session, bool], None]] | None = None
         self._timeout: Timer | None = hub.clock.call_later(hub.limits.auth_timeout_ms / 1000, self._out_of_time)
+
+    def hang_up(self) -> None:
+        """Nobody reads any more what is said to this client: give up the calls that it waits for."""
+        self.hub.calls.forget(self)
 
     # ---- state
 
@@ -146,6 +158,11 @@ class Session:
         """Whether all that was received is decided and answered, and no event of the past is still on its way."""
         outbox = self.outbox
         return not self._holds and not self.pending and not outbox.replaying and not outbox.is_behind
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether a whole heartbeat has passed without a word of the client, and none has come since."""
+        return self._silent > 0 and not self.heard
 
     def _become(self, state: SessionState) -> None:
         if log.isEnabledFor(logging.DEBUG):
@@ -168,6 +185,14 @@ class Session:
         else:
             self._take(raw)
 
+    def receive_scanned(self, plain: PlainPublish) -> None:
+        """The same for a common publish that was scanned already; only from a client that was welcomed."""
+        self.heard = True
+        if self._inbox is not None:
+            self._inbox.append(plain)
+        elif self.is_welcome:
+            self._take_plain(plain[0], plain[1], plain[2], plain[3], plain[4])
+
     def malformed(self, sentence: str, size: int = 0) -> None:
         """Something came that is no message; the connection goes on."""
         self.heard = True
@@ -187,7 +212,7 @@ class Session:
     def lost(self) -> None:
         """The connection is gone. Harmless twice."""
         self._become(SessionState.CLOSING)
-        self._end()
+        self._end(meant=False)
         self.hub.forget(self)
 
     # ---- one message after the other
@@ -281,7 +306,11 @@ class Session:
     def unhold(self) -> None:
         self._holds -= 1
         while self._inbox and not self._holds:
-            self._take(self._inbox.popleft())
+            message = self._inbox.popleft()
+            if isinstance(message, bytes):
+                self._take(message)
+            elif self.is_welcome:
+                self._take_plain(message[0], message[1], message[2], message[3], message[4])
         if not self._holds and self._inbox is not None:
             self._inbox = None
             self.outbox.sink.resume_reading()
@@ -315,6 +344,12 @@ class Session:
         if not isinstance(message, Hello):
             error = SwarmwireError(ErrorCode.NOT_AUTHENTICATED, "Expected a hello before anything else.", field="type")
             self.refuse(error, getattr(message, "id", None))
+            self._strike()
+            return
+        try:
+            check_client(message.client)
+        except SwarmwireError as error:
+            self.refuse(error)
             self._strike()
             return
         self.client = message.client
@@ -367,6 +402,7 @@ class Session:
     def recheck(self) -> None:
         """The permissions have changed: end what is not allowed any more."""
         self.subscriptions.recheck(self.author.grants.may_subscribe)
+        self.hub.calls.recheck(self)
 
     # ---- the heartbeat
 
@@ -428,11 +464,24 @@ class Session:
         if not quiet:
             self.outbox.send(Bye(code=code, reason=reason, reconnect_after_ms=reconnect_after_ms))
         self._become(SessionState.CLOSING)
-        self._end()
+        self.said_bye = quiet
+        self._end(meant=quiet)
         timeout = self.hub.limits.close_timeout_ms if timeout_ms is None else timeout_ms
         self.outbox.sink.close(code, _shortened(reason), timeout / 1000)
 
-    def _end(self) -> None:
+    def on_end(self, callback: Callable[[Session, bool], None]) -> None:
+        """Have a callback called once when the conversation ends: with this session, and whether the client said bye.
+
+        Where it has ended already, nobody is called.
+        """
+        if self._ends is None:
+            self._ends = []
+        self._ends.append(callback)
+
+    def _end(self, *, meant: bool) -> None:
+        ends, self._ends = self._ends, None
+        for callback in ends or ():
+            callback(self, meant)
         if self._expiry is not None:
             self._expiry.cancel()
             self._expiry = None

@@ -94,6 +94,20 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     page_scan: _Positive = 2_000
     """Entries of the log that all catching up together looks at in one turn of the loop."""
 
+    # ---- calls
+    call_timeout_ms: _Count = 30_000
+    """Time for the answer to a call that says none; then TIMEOUT, and who works on it is told to stop."""
+    max_call_timeout_ms: _Count = 86_400_000
+    """The longest time a call may ask for (a day); more is INVALID_MESSAGE."""
+    max_pending_calls: _Count = 1_000
+    """Calls of one connection that wait for their last answer; one more is LIMIT_EXCEEDED."""
+    answers_bytes: _Positive = 64 * MIB
+    """Last answers to calls that wait for one client; one more is SLOW_CONSUMER in its place."""
+    max_handler_calls: _Count = 1_000
+    """Calls that one connection has been handed and not answered; it gets no more, UNAVAILABLE if nobody else does."""
+    max_handlers: _Count = 1_000
+    """Methods that one connection handles; with more, none of the request is registered: LIMIT_EXCEEDED."""
+
     # ---- log
     log_events: _Count | None = 100_000
     """Events the log holds; the oldest make room, and who has not read them gets a gap."""
@@ -123,6 +137,67 @@ class Limits(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The same for one subject."""
     router_cache_topics: _Count = 100_000
     """Topics whose subscribers the router remembers; the oldest make room."""
+
+    # ---- locks
+    max_locks: _Count = 100_000
+    """Locks that are held at once; one more is LIMIT_EXCEEDED."""
+    max_lock_waiters: _Count = 10_000
+    """Clients that wait for one lock; one more is LIMIT_EXCEEDED."""
+    max_lock_bytes: _Count = 4 * KIB
+    """The metadata of a lock; more is MESSAGE_TOO_LARGE."""
+
+    # ---- tasks
+    max_tasks: _Count = 100_000
+    """Tasks that have not ended; one more is LIMIT_EXCEEDED."""
+    max_tasks_bytes: _Count = 256 * MIB
+    """Payloads, metadata, results, errors and messages of all tasks; a submit over it is LIMIT_EXCEEDED, and ended
+    tasks make room."""
+    max_task_bytes: _Count = 256 * KIB
+    """A task's payload with its metadata, a result, or the data of a message; more is MESSAGE_TOO_LARGE."""
+    max_ended_tasks: _Count = 10_000
+    """Ended tasks that are kept to be looked at; the ones that ended first make room."""
+    ended_task_age_ms: _Count | None = 86_400_000
+    """The same in time."""
+    max_queues: _Count = 1_000
+    """Queues that hold a task or are paused; one more is LIMIT_EXCEEDED."""
+    max_projects: _Count = 1_000
+    """Projects; one more is LIMIT_EXCEEDED."""
+    max_project_bytes: _Count = 64 * KIB
+    """The config of a project; more is MESSAGE_TOO_LARGE."""
+
+    # ---- operators
+    tail_lines: _Count = 2_000
+    """Lines of its own log that the broker remembers for `logs.tail`; the oldest make room."""
+    tail_bytes: _Count = 512 * KIB
+    """The same in bytes."""
+    max_tails: _Count = 32
+    """Callers that follow the log at once; one more is LIMIT_EXCEEDED."""
+    sample_ms: _Positive = 5_000
+    """How often the broker notes its counters, for `metrics.get` to tell rates."""
+    samples: _Positive = 721
+    """How many such notes it keeps; a period that goes further back is answered as far as they reach."""
+
+    # ---- registry
+    max_registrations: _Count = 100_000
+    """Beings in the registry; one more is LIMIT_EXCEEDED."""
+    max_registrations_per_client: _Count = 1_000
+    """Beings that one client has registered; one more is LIMIT_EXCEEDED."""
+    max_being_bytes: _Count = 16 * KIB
+    """The metadata of a being, or the data of its last will; more is MESSAGE_TOO_LARGE."""
+    max_watched_processes: _Count = 1_000
+    """Processes of lost connections whose end is waited for; with more, the one lost longest ago is not any more."""
+
+    # ---- swarms
+    max_proposals: _Count = 10_000
+    """Proposals that are open at once, and decisions; one more is LIMIT_EXCEEDED."""
+    max_votes: _Count = 10_000
+    """Voters of a proposal or a decision; one more is LIMIT_EXCEEDED, a longer list of voters INVALID_MESSAGE."""
+    max_proposal_bytes: _Count = 64 * KIB
+    """A proposal, or a question with its options; more is MESSAGE_TOO_LARGE."""
+    max_ended_proposals: _Count = 1_000
+    """Proposals that have ended and can be looked at, and decisions; the ones that ended first make room."""
+    max_deadline_ms: _Count = 2_592_000_000
+    """The longest deadline of a proposal or a decision (30 days); more is INVALID_MESSAGE."""
 
 
 class RateLimit(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

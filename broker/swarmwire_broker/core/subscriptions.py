@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
+from msgspec import UNSET, Raw, UnsetType
+
+from swarmwire_protocol.codec import encode
 from swarmwire_protocol.cursor import Cursor
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 from swarmwire_protocol.messages import Conflate, Error, StartAt, SubscribeResult
@@ -46,7 +49,19 @@ def refusal(error: SwarmwireError, field: str | None = None) -> Error:
         message=error.message,
         field=field if field is not None else error.field,
         retry_after_ms=error.retry_after_ms,
+        handler_code=error.handler_code,
+        details=_details(error.details),
     )
+
+
+def _details(details: object) -> Raw | UnsetType:
+    """What an error says beside its sentence, as it is sent; a list is that of a subscribe, which goes elsewhere."""
+    match details:
+        case Raw():
+            return details
+        case dict():
+            return Raw(encode(details))
+    return UNSET
 
 
 class Subscriptions:

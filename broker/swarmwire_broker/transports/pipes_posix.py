@@ -48,7 +48,7 @@ class PipeListener:
         self.url = f"pipe://{check_name(name)}"
         self.connections = Connections()
         self._house = house
-        self._limits = limits
+        self.limits = limits
         self._directory = fifo_directory(name)
         self._place: Rendezvous | None = None
         self._announcements = AnnouncementReader()
@@ -119,7 +119,7 @@ class PipeListener:
                 log.warning("a client at %s was refused: %s", self.url, error.strerror)
             return
         is_welcome = self._house.is_running and not is_one_too_many(
-            len(self.connections) + len(self._accepting) + 1, self._limits
+            len(self.connections) + len(self._accepting) + 1, self.limits
         )
         if is_welcome and _answer(ends):
             pair = PipePair(asyncio.get_running_loop().call_later)

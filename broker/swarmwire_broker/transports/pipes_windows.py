@@ -50,7 +50,7 @@ class PipeListener:
         self.connections = Connections()
         self._address = windows_pipe(name)
         self._house = house
-        self._limits = limits
+        self.limits = limits
         self._waiting: list[asyncio.Task[None]] = []
 
     # ---- life
@@ -116,7 +116,7 @@ class PipeListener:
             instance = None
 
     def _admit(self, loop: Any, instance: Any) -> None:
-        if self._house.is_running and not is_one_too_many(len(self.connections) + 1, self._limits):
+        if self._house.is_running and not is_one_too_many(len(self.connections) + 1, self.limits):
             loop._make_duplex_pipe_transport(instance, _Door(self), extra={"addr": self._address})
         else:
             _close(instance)

@@ -4,7 +4,6 @@ from .upgrade cimport UpgradeReader, switching_protocols
 
 cdef class Entrance:
     cdef public object house
-    cdef public object limits
     cdef public object long_way
     cdef public str path
     cdef object _sites

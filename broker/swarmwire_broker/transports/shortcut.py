@@ -19,9 +19,8 @@ from swarmwire_protocol.takesbytes import taking_bytes
 
 from ..core.hub import Hub
 from ..core.ports import Peer
-from ..core.settings import Limits
 from .fastpath import FastConnection
-from .handover import UpgradeProtocol, is_one_too_many, upgrade_protocol
+from .handover import UpgradeProtocol, is_one_too_many
 from .origin import Sites
 from .upgrade import Asked, UpgradeReader, bearer_token, request_line, switching_protocols
 
@@ -49,13 +48,12 @@ class Entrance:
         line: how an ordinary request for the path begins.
     """
 
-    __slots__ = ("_headers", "_pairs", "_reader", "_sites", "house", "limits", "long_way", "path")
+    __slots__ = ("_headers", "_pairs", "_reader", "_sites", "house", "long_way", "path")
 
     def __init__(self, house: House, sites: Sites, path: str, line: bytes, long_way: type[UpgradeProtocol]) -> None:
         self.house = house
         self.path = path
         self.long_way = long_way
-        self.limits = long_way.limits
         self._sites = sites
         self._reader = UpgradeReader(line)
         self._pairs: list[tuple[bytes, bytes]] = []
@@ -64,7 +62,7 @@ class Entrance:
     def read(self, data: bytes) -> Asked | None:
         """The request that these bytes begin with, if it is an ordinary one that is allowed."""
         asked = self._reader.read(data)
-        if asked is None or asked.end > self.limits.max_hello_bytes:
+        if asked is None or asked.end > self.long_way.limits.max_hello_bytes:
             return None
         return asked if self._sites.refusal(asked.upgrade.host, asked.upgrade.origin, "ws") is None else None
 
@@ -99,7 +97,7 @@ class ShortcutProtocol:
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        limits = self._entrance.limits
+        limits = self._entrance.long_way.limits
         if is_one_too_many(len(self._state.connections) + 1, limits):
             transport.abort()
         else:
@@ -171,12 +169,11 @@ def _address(transport: asyncio.Transport) -> str:
     return f"{name[0]}:{name[1]}" if name is not None else ""
 
 
-def shortcut_protocol(house: House, sites: Sites, path: str, limits: Limits) -> type[asyncio.Protocol]:
+def shortcut_protocol(house: House, sites: Sites, path: str, long_way: type[UpgradeProtocol]) -> type[asyncio.Protocol]:
     """What to give uvicorn as `http=` for a server whose WebSocket at `path` is this broker's and nobody else's.
 
     No middleware sees the requests that take the short way. A path that may be written in more than one way has none.
     """
-    long_way = upgrade_protocol(limits)
     line = request_line(path)
     if line is None:
         return long_way

@@ -46,7 +46,7 @@ cdef class StreamConnection:
     cdef public Session session
 
     cpdef data_received(self, bytes data)
-    @cython.locals(session=Session, position="Py_ssize_t", most="Py_ssize_t", payloads=list, payload=bytes)
+    @cython.locals(session=Session, position="Py_ssize_t", most="Py_ssize_t", messages=list)
     cdef _read_frames(self, bytes data)
     @cython.locals(sent="Py_ssize_t")
     cpdef write(self, bytes block)

@@ -17,6 +17,7 @@ from swarmwire_protocol.framing import PREFACE, StreamDecoder, StreamMode
 
 from ..core.ports import Peer
 from ..core.subscriptions import refusal
+from .hangup import is_hung_up
 from .sending import descriptor_of, send_now
 
 if TYPE_CHECKING:
@@ -208,12 +209,15 @@ class StreamConnection:
         position, most = 0, 0
         while most != _ALL:
             most = _ALL if self._welcomed else 1  # the hello raises the limit for what comes behind it
-            payloads, position = cut_frames(data, position, self._limit, most)
-            for payload in payloads:
-                session.receive(payload)
+            messages, position = cut_frames(data, position, self._limit, most, self._welcomed)
+            for message in messages:
+                if isinstance(message, bytes):
+                    session.receive(message)
+                else:
+                    session.receive_scanned(message)
                 if self._closing:
                     return
-            if not payloads:
+            if not messages:
                 break
         if position < len(data):
             self._keep(data, position)
@@ -318,6 +322,8 @@ class StreamConnection:
         self._timer = None
         self._patience -= waited
         self._delivery.flush()  # what it published itself is for it too
+        if is_hung_up(self._transport):
+            self.session.hang_up()
         if self.session.is_settled or self._patience <= 0:
             self.session.close(CloseCode.NORMAL, "The input has ended.")
         else:

@@ -39,7 +39,7 @@ class UnixListener:
         self._house = house
         self._path = path
         self._allowed = allowed or Allowed()
-        self._limits = limits
+        self.limits = limits
         self._file = SocketFile(path, shared=self._allowed.has_others)
         self._server: asyncio.AbstractServer | None = None
         self.connections = Connections()
@@ -84,7 +84,7 @@ class UnixListener:
 
     def admit(self, transport: asyncio.Transport) -> None:
         """Take a connection that was accepted, or end it."""
-        if not self._house.is_running or is_one_too_many(len(self.connections) + 1, self._limits):
+        if not self._house.is_running or is_one_too_many(len(self.connections) + 1, self.limits):
             transport.abort()
             return
         try:
@@ -92,7 +92,7 @@ class UnixListener:
         except OSError:  # it is gone already
             transport.abort()
             return
-        peer = Peer(transport="unix", address=who.subject, subject=who.subject)
+        peer = Peer(transport="unix", address=who.subject, subject=who.subject, pid=who.pid or None)
         connection = StreamConnection(self._house, transport, peer, self.connections)
         transport.set_protocol(cast(asyncio.Protocol, connection))
         if not self._allowed.permits(who):

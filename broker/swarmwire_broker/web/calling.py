@@ -31,10 +31,11 @@ _json = msgspec.json.Decoder(Raw).decode
 
 
 class Answer(Struct, omit_defaults=True, kw_only=True):
-    """A reply: what the handler answered; with `more` further replies follow."""
+    """A reply: what the handler answered; with `more` further replies follow, and `end` only ends them."""
 
     data: Raw
     more: bool = False
+    end: bool = False
 
 
 async def call(visit: Visit) -> Response | None:
@@ -49,7 +50,7 @@ async def call(visit: Visit) -> Response | None:
         wait = query.timeout_ms / 1000 + _GRACE
         first = await _next(visit, exchange, wait)
         if not first.more:
-            return json(Answer(data=first.data))
+            return json(Answer(data=first.data, end=first.end))
         if NDJSON not in visit.request.headers.get("accept", ""):
             exchange.say(Cancel(id=_ID))
             sentence = f"This method sends several replies: ask with Accept: {NDJSON}."
@@ -87,14 +88,18 @@ async def _next(visit: Visit, exchange: Exchange, wait: float) -> Reply:
 
 async def _lines(visit: Visit, exchange: Exchange, reply: Reply, wait: float) -> AsyncIterator[bytes]:
     """The replies as lines, the last of which may be an error."""
-    yield encode(Answer(data=reply.data, more=reply.more))
+    yield _line(reply)
     while reply.more:
         try:
             reply = await _next(visit, exchange, wait)
         except SwarmwireError as error:
             yield encode(Failure(error=Problem.of(error)))
             return
-        yield encode(Answer(data=reply.data, more=reply.more))
+        yield _line(reply)
+
+
+def _line(reply: Reply) -> bytes:
+    return encode(Answer(data=reply.data, more=reply.more, end=reply.end))
 
 
 async def _stream(visit: Visit, lines: AsyncIterator[bytes]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from msgspec import Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 from starlette.responses import Response
 
 from swarmwire_protocol.codec import encode
@@ -77,10 +77,21 @@ class Problem(Struct, omit_defaults=True, kw_only=True):
     """What was wrong, where it is one thing."""
     retry_after_ms: int | None = None
     """After this trying again can help."""
+    handler_code: str | None = None
+    """The code that the handler of a call gave, with HANDLER_FAILED."""
+    details: Raw | UnsetType = UNSET
+    """What the handler or the method said beside that."""
 
     @classmethod
     def of(cls, error: SwarmwireError) -> Problem:
-        return cls(code=error.code, message=error.message, field=error.field, retry_after_ms=error.retry_after_ms)
+        return cls(
+            code=error.code,
+            message=error.message,
+            field=error.field,
+            retry_after_ms=error.retry_after_ms,
+            handler_code=error.handler_code,
+            details=error.details if isinstance(error.details, Raw) else UNSET,
+        )
 
     @classmethod
     def of_message(cls, error: Error) -> Problem:
@@ -95,7 +106,14 @@ class Failure(Struct, kw_only=True):
 
 def raised(error: Error) -> SwarmwireError:
     """An error message of a session as what is raised."""
-    return SwarmwireError(ErrorCode(error.code), error.message, field=error.field, retry_after_ms=error.retry_after_ms)
+    return SwarmwireError(
+        ErrorCode(error.code),
+        error.message,
+        field=error.field,
+        retry_after_ms=error.retry_after_ms,
+        details=None if error.details is UNSET else error.details,
+        handler_code=error.handler_code,
+    )
 
 
 def json(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:

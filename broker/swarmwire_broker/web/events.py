@@ -43,6 +43,7 @@ async def _subscribed(exchange: Exchange, query: EventsQuery, message: Subscribe
     cursor = None
     # It is subscribed in this moment, and nothing has been published since: from here on nothing is missed.
     if query.is_shared and len(exchange.session.subscriptions) == len(message.subscriptions):
+        any(exchange.hub.start_news.recall(exchange.session, pattern, None, begin) for pattern in query.patterns)
         cursor = await follow(exchange.session.outbox, begin)
     told = await exchange.subscribed(_ID)
     if not query.is_shared:

@@ -11,10 +11,10 @@ from starlette.responses import Response
 
 from swarmwire_protocol.messages import Gap, Publish, Welcome
 
+from ..services.operators.pages import HistoryPage
 from ..version import VERSION
 from .calling import Answer
 from .errors import Failure, json
-from .history import HistoryPage
 from .publishing import JSON, KEY, NDJSON, Batch, Published
 from .query import LAST_EVENT_ID, CallQuery, EventsQuery, HistoryQuery
 from .visit import INSTANCE, MAX_INSTANCE, PRINTABLE, Visit

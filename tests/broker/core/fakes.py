@@ -53,6 +53,32 @@ class Gate:
             yield self
 
 
+class _Promise:
+    """An answer that a coroutine of a test awaits."""
+
+    def __init__(self) -> None:
+        self._gate = Gate()
+        self._answer: Any = None
+        self._error: BaseException | None = None
+
+    def __await__(self) -> Generator[Gate, None, Any]:
+        yield from self._gate.__await__()
+        if self._error is not None:
+            raise self._error
+        return self._answer
+
+    def done(self) -> bool:
+        return self._gate.is_open
+
+    def set_result(self, answer: Any) -> None:
+        self._answer = answer
+        self._gate.open()
+
+    def set_exception(self, error: BaseException) -> None:
+        self._error = error
+        self._gate.open()
+
+
 class _Work:
     """A coroutine, driven one step a turn."""
 
@@ -121,6 +147,9 @@ class FakeClock:
         task = _Work(work, self)
         self.call_soon(task.step)
         return task
+
+    def promise(self) -> _Promise:
+        return _Promise()
 
     @property
     def timers(self) -> int:

@@ -164,3 +164,12 @@ def test_logins_at_once_are_limited_by_themselves() -> None:
 
 def test_a_limit_of_no_connections_lets_nobody_in() -> None:
     assert World(Limits(max_connections=0)).connect().closed == 1013
+
+
+@pytest.mark.parametrize(("field", "most"), [("name", 256), ("version", 256), ("kind", 256), ("instance", 128)])
+def test_what_a_client_says_of_itself_is_short(world: World, field: str, most: int) -> None:
+    client = world.connect()
+    [error] = client.say(type="hello", versions=["1"], client={"name": "t", field: "x" * (most + 1)})
+    assert (error["code"], error["field"]) == ("INVALID_MESSAGE", f"client.{field}")
+    [welcome] = client.say(type="hello", versions=["1"], client={"name": "t", field: "x" * most})
+    assert welcome["type"] == "welcome"

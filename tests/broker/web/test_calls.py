@@ -1,4 +1,4 @@
-"""POST /v1/call: what a session answers to a call, as HTTP."""
+"""POST /v1/call: a call and its replies, as HTTP."""
 
 from __future__ import annotations
 
@@ -6,61 +6,45 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from msgspec import Raw
 
-from swarmwire_broker.core import session as session_module
-from swarmwire_broker.core.requests import decide
-from swarmwire_broker.core.session import Session
+from swarmwire import connect
+from swarmwire_broker import Call, CallError
 from swarmwire_broker.core.settings import Limits
-from swarmwire_broker.web import calling
-from swarmwire_protocol.errors import ErrorCode, SwarmwireError
-from swarmwire_protocol.messages import Call, Cancel, Error, Reply
 
 from ..transports.wire import eventually
 from .browser import JSON, LOGIN, client, serving, token
 
-Answering = Callable[[Session, Call], None]
 LINES = {"Accept": "application/x-ndjson", **JSON}
 
 
-class Handler:
-    """Stands where calls are decided: it answers them as a test says, and remembers what came."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.calls: list[Call] = []
-        self.cancelled = 0
-        self.answer: Answering = lambda session, call: None
-
-        def deciding(session: Session, message: Any) -> None:
-            match message:
-                case Call():
-                    self.calls.append(message)
-                    self.answer(session, message)
-                case Cancel():
-                    self.cancelled += 1
-                case _:
-                    decide(session, message)
-
-        monkeypatch.setattr(session_module, "decide", deciding)
+async def pour(params: Any) -> AsyncIterator[Any]:
+    """Streams the list that it is given."""
+    for data in params:
+        yield data
 
 
-@pytest.fixture
-def handler(monkeypatch: pytest.MonkeyPatch) -> Handler:
-    if not hasattr(Session.receive, "__code__"):
-        pytest.skip("compiled modules cannot be patched; the form in Python runs this")
-    return Handler(monkeypatch)
+async def fail(params: Any) -> AsyncIterator[int]:
+    yield 1
+    raise CallError("ENOUGH", "No more.", details={"left": 0}, retry_after_ms=1_500)
 
 
-def replies(*parts: tuple[Any, bool]) -> Answering:
-    def answer(session: Session, call: Call) -> None:
-        for data, more in parts:
-            session.outbox.send(Reply(id=call.id, data=Raw(json.dumps(data).encode()), more=more))
+class Waiting:
+    """A handler that waits until it is cancelled."""
 
-    return answer
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.cancelled = asyncio.Event()
+
+    async def run(self) -> None:
+        self.begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.cancelled.set()
 
 
 @pytest.mark.parametrize("method", ["greet", "gre/et", "%0A", "a%0Ab%0D%0Ac", "gr%C3%BC%C3%9F"])
@@ -79,84 +63,163 @@ async def test_calling_needs_its_permission() -> None:
         assert (answer.status_code, answer.json()["error"]["field"]) == (403, "method")
 
 
-async def test_the_reply_is_the_answer_and_the_body_its_parameters(handler: Handler) -> None:
-    handler.answer = replies(({"hello": "x"}, False))
+async def test_the_reply_is_the_answer_and_the_body_its_parameters() -> None:
+    seen: list[Call] = []
+
+    def look(params: Any, call: Call) -> Any:
+        seen.append(call)
+        return {"got": params}
+
     async with serving() as server, client(server) as http:
+        server.broker.handler("gre/et.me", look)
         answer = await http.post("/v1/call/gre%2Fet.me?timeout_ms=700", json={"name": "x"})
-        assert (answer.status_code, answer.json()) == (200, {"data": {"hello": "x"}})
-        await http.post("/v1/call/greet", headers=JSON)
-    first, second = handler.calls
-    assert (first.method, first.timeout_ms, json.loads(bytes(first.params))) == ("gre/et.me", 700, {"name": "x"})  # type: ignore[arg-type]
-    assert (second.timeout_ms, isinstance(second.params, Raw)) == (30_000, False)
+        assert (answer.status_code, answer.json()) == (200, {"data": {"got": {"name": "x"}}})
+        answer = await http.post("/v1/call/gre%2Fet.me", headers=JSON)
+        assert answer.json() == {"data": {"got": None}}
+    first, second = seen
+    assert first.method == "gre/et.me"
+    assert (first.caller or "").startswith("anonymous:")
+    assert first.seconds_left <= 0.7 < 25 < second.seconds_left <= 30
 
 
-async def test_replies_that_follow_each_other_are_lines(handler: Handler) -> None:
-    handler.answer = replies((1, True), ("two\n", True), (None, False))
+async def test_a_method_of_the_broker_itself_is_called_alike() -> None:
     async with serving() as server, client(server) as http:
-        answer = await http.post("/v1/call/count", json=None, headers=LINES)
+        answer = await http.post("/v1/call/rpc.list", json={"method": "rpc.list"})
+        assert answer.json() == {"data": {"methods": [{"method": "rpc.list", "builtin": True, "handlers": 0}]}}
+        answer = await http.post("/v1/call/rpc.list", json={"method": 1})
+        assert (answer.status_code, answer.json()["error"]["field"]) == (400, "params.method")
+
+
+async def test_a_call_reaches_the_handler_of_a_client() -> None:
+    async with serving() as server, client(server) as http, connect(server.url) as other:
+        await other.handler("greet", lambda params: f"Hello {params['name']}")
+        answer = await http.post("/v1/call/greet", json={"name": "Ada"})
+        assert answer.json() == {"data": "Hello Ada"}
+
+
+async def test_replies_that_follow_each_other_are_lines() -> None:
+    async with serving() as server, client(server) as http:
+        server.broker.handler("pour", pour)
+        answer = await http.post("/v1/call/pour", json=[1, "two\n", None], headers=LINES)
         assert answer.headers["content-type"] == "application/x-ndjson"
         lines = [json.loads(line) for line in answer.text.splitlines()]
-        assert lines == [{"data": 1, "more": True}, {"data": "two\n", "more": True}, {"data": None}]
-
-
-async def test_an_error_on_the_way_is_the_last_line(handler: Handler) -> None:
-    def answer(session: Session, call: Call) -> None:
-        replies((1, True))(session, call)
-        session.outbox.send(Error(id=call.id, code=ErrorCode.HANDLER_GONE, message="It vanished."))
-
-    handler.answer = answer
-    async with serving() as server, client(server) as http:
-        text = (await http.post("/v1/call/count", headers=LINES)).text
-        assert [json.loads(line) for line in text.splitlines()] == [
+        assert lines == [
             {"data": 1, "more": True},
-            {"error": {"code": "HANDLER_GONE", "message": "It vanished."}},
+            {"data": "two\n", "more": True},
+            {"data": None, "more": True},
+            {"data": None, "end": True},
         ]
 
 
-async def test_several_replies_that_were_not_asked_for_are_given_up(handler: Handler) -> None:
-    handler.answer = replies((1, True))
+async def test_an_error_on_the_way_is_the_last_line() -> None:
     async with serving() as server, client(server) as http:
-        answer = await http.post("/v1/call/count", headers=JSON)
+        server.broker.handler("fail", fail)
+        text = (await http.post("/v1/call/fail", headers=LINES)).text
+        assert [json.loads(line) for line in text.splitlines()] == [
+            {"data": 1, "more": True},
+            {
+                "error": {
+                    "code": "HANDLER_FAILED",
+                    "message": "No more.",
+                    "retry_after_ms": 1_500,
+                    "handler_code": "ENOUGH",
+                    "details": {"left": 0},
+                }
+            },
+        ]
+
+
+async def test_several_replies_that_were_not_asked_for_are_given_up() -> None:
+    closed = asyncio.Event()
+
+    async def forever() -> AsyncIterator[int]:
+        try:
+            while True:
+                yield 1
+        finally:
+            closed.set()
+
+    async with serving() as server, client(server) as http:
+        server.broker.handler("forever", forever)
+        answer = await http.post("/v1/call/forever", headers=JSON)
         assert (answer.status_code, answer.json()["error"]["field"]) == (406, "Accept")
-        assert handler.cancelled == 1
+        async with asyncio.timeout(5):
+            await closed.wait()
 
 
-async def test_an_error_has_its_status(handler: Handler) -> None:
-    def fail(session: Session, call: Call) -> None:
-        raise SwarmwireError(ErrorCode.HANDLER_FAILED, "It did not work.")
+async def test_an_error_has_its_status() -> None:
+    def price() -> None:
+        raise CallError("OUT_OF_STOCK", "None left.", retry_after_ms=1_500)
 
-    handler.answer = fail
     async with serving() as server, client(server) as http:
-        answer = await http.post("/v1/call/x", json=1)
-        assert (answer.status_code, answer.json()["error"]["message"]) == (502, "It did not work.")
+        server.broker.handler("price", price)
+        answer = await http.post("/v1/call/price", json=1)
+        assert (answer.status_code, answer.headers["retry-after"]) == (502, "2")
+        error = answer.json()["error"]
+        assert (error["code"], error["handler_code"], error["message"]) == (
+            "HANDLER_FAILED",
+            "OUT_OF_STOCK",
+            "None left.",
+        )
 
 
-async def test_no_reply_is_a_timeout(handler: Handler, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calling, "_GRACE", 0.05)
+async def test_no_reply_is_a_timeout_and_the_handler_is_told() -> None:
+    waiting = Waiting()
     async with serving() as server, client(server) as http:
-        answer = await http.post("/v1/call/x?timeout_ms=50", json=1)
+        server.broker.handler("wait", waiting.run)
+        answer = await http.post("/v1/call/wait?timeout_ms=50", json=1)
         assert (answer.status_code, answer.json()["error"]["code"]) == (504, "TIMEOUT")
+        async with asyncio.timeout(5):
+            await waiting.cancelled.wait()
 
 
-async def test_a_client_that_does_not_take_its_replies_is_cut(handler: Handler) -> None:
-    big = ("x" * 1_000_000, True)
-    handler.answer = replies(*[big] * 12)
+async def test_a_handler_that_vanishes_is_a_bad_gateway_at_once() -> None:
+    waiting = Waiting()
+    async with serving() as server, client(server) as http:
+        async with connect(server.url, reconnect=False) as other:
+            await other.handler("wait", waiting.run)
+            asking = asyncio.create_task(http.post("/v1/call/wait", json=1))
+            await waiting.begun.wait()
+            assert other.id is not None
+            server.broker.hub.disconnect(other.id)
+        answer = await asking
+        assert (answer.status_code, answer.json()["error"]["code"]) == (502, "HANDLER_GONE")
+
+
+async def test_a_client_that_does_not_take_its_replies_is_cut() -> None:
+    begun, closed = asyncio.Event(), asyncio.Event()
+
+    async def flood() -> AsyncIterator[str]:
+        begun.set()
+        try:
+            while True:
+                yield "x" * 1_000_000
+        finally:
+            closed.set()
+
     async with serving(limits=Limits(request_timeout_ms=200)) as server:
+        server.broker.handler("flood", flood)
         with contextlib.closing(socket.socket()) as sock:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             sock.connect(("127.0.0.1", server.port))
             head = "".join(f"{name}: {value}\r\n" for name, value in LINES.items())
-            sock.sendall(f"POST /v1/call/x HTTP/1.1\r\nHost: 127.0.0.1\r\n{head}Content-Length: 0\r\n\r\n".encode())
-            await eventually(lambda: handler.calls)
-            await eventually(lambda: not server.broker.hub.sessions)
+            sock.sendall(f"POST /v1/call/flood HTTP/1.1\r\nHost: 127.0.0.1\r\n{head}Content-Length: 0\r\n\r\n".encode())
+            async with asyncio.timeout(10):
+                await begun.wait()
+                await closed.wait()
+            await eventually(lambda: len(server.broker.hub.sessions) == 1)  # that of the handler
 
 
-async def test_a_client_that_goes_away_gives_its_call_up(handler: Handler) -> None:
+async def test_a_client_that_goes_away_gives_its_call_up() -> None:
+    waiting = Waiting()
     async with serving() as server, client(server) as http:
-        asking = asyncio.create_task(http.post("/v1/call/x", json=1))
-        await eventually(lambda: handler.calls)
+        server.broker.handler("wait", waiting.run)
+        asking = asyncio.create_task(http.post("/v1/call/wait", json=1))
+        await waiting.begun.wait()
         asking.cancel()
-        await eventually(lambda: not server.broker.hub.sessions)
+        async with asyncio.timeout(5):
+            await waiting.cancelled.wait()
+        await eventually(lambda: len(server.broker.hub.sessions) == 1)  # that of the handler
 
 
 NO_JSON = [b"{", b"[1] 2", b"[1e999]", b"[" * 200 + b"]" * 200, b'"\xff"']

@@ -1,0 +1,62 @@
+"""Methods: what can be called, and a call as the method sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from msgspec import Struct
+
+if TYPE_CHECKING:
+    from .identity import Author
+    from .session import Session
+
+__all__ = ["Asked", "Method", "Params", "Run"]
+
+
+class Params(Struct, kw_only=True):
+    """What a method takes, one field a parameter; times are in milliseconds. By itself: nothing."""
+
+
+class Asked:
+    """A call that is being answered.
+
+    Attributes:
+        session: who asks. Its end cancels the call.
+        method: what was called.
+        deadline: the time of the hub's clock, in seconds, at which the call is given up.
+    """
+
+    __slots__ = ("_send", "deadline", "method", "session")
+
+    def __init__(self, session: Session, method: str, deadline: float, send: Callable[[Any], None]) -> None:
+        self.session = session
+        self.method = method
+        self.deadline = deadline
+        self._send = send
+
+    @property
+    def author(self) -> Author:
+        """The identity of who asks."""
+        return self.session.author
+
+    def more(self, data: Any) -> None:
+        """Send a reply that is not the last.
+
+        Raises:
+            SwarmwireError: SLOW_CONSUMER when the caller does not read what it is sent.
+        """
+        self._send(data)
+
+
+Run: TypeAlias = Callable[[Asked, Any], Any]
+"""Answers a call: returns the answer or a coroutine of it, or raises SwarmwireError."""
+
+
+class Method(NamedTuple):
+    """A method that the broker itself answers; `admin` ones are for operators."""
+
+    name: str
+    params: type[Params]
+    run: Run
+    admin: bool = False

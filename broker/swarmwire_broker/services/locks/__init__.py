@@ -1,0 +1,3 @@
+"""Locks: leases with a line of those who wait."""
+
+__all__: list[str] = []

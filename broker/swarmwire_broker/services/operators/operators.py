@@ -1,0 +1,21 @@
+"""What operators call: the services of this floor that look at the broker itself."""
+
+from __future__ import annotations
+
+from ...core.hub import Hub
+from ..shared import Service
+from .control import Control
+from .daemon import Daemon
+from .figures import Figures
+from .health import Health
+from .history import History
+from .loglines import LogLines
+
+__all__ = ["operators"]
+
+
+def operators(hub: Hub, control: Control) -> list[Service]:
+    """They come first: the log is kept from the beginning, and health looks at the others."""
+    figures = Figures(hub)
+    health = Health(hub, control, figures)
+    return [LogLines(lambda: hub.limits), figures, health, Daemon(hub, control, health, figures), History(hub)]

@@ -1,0 +1,3 @@
+"""Locks of the broker, and of this machine."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""The client without a broker, in memory, for tests."""
+
+__all__: list[str] = []

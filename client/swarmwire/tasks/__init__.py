@@ -1,0 +1,3 @@
+"""Tasks: submitted, claimed, and ended."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Workers, and pools of processes that work."""
+
+__all__: list[str] = []
