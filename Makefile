@@ -27,8 +27,7 @@ run: $(BUILT)    ## set everything up and serve on ws://127.0.0.1:8765/ws (ARGS=
 
 test: $(BUILT)   ## run every test, and those of protocol and broker without compiled modules (ARGS="-k router" adds flags)
 	@tests/tools
-	$(BIN)/python -m pytest $(ARGS)
-	SWARMWIRE_PURE=1 $(BIN)/python -m pytest tests/protocol tests/broker $(ARGS)
+	@tests/run $(BIN)/python $(ARGS)
 
 check: $(READY)  ## lint, formatting, types, the direction of imports
 	$(BIN)/ruff check .

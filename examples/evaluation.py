@@ -27,7 +27,7 @@ GRACE = 5.0
 
 # ---- Who does the exercises
 
-worker = Worker(queues=[QUEUE], concurrency=4, lease=3.0)  # so a cancelled task is noticed within a second
+worker = Worker(queues=[QUEUE], concurrency=4)
 
 
 @worker.task("solve")

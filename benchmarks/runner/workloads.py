@@ -101,10 +101,16 @@ def _calls(name: str, title: str, outstanding: int, quick: bool = False) -> Work
     )
 
 
-def _tasks(workers: int, title: str, quick: bool = False) -> Workload:
-    options = _options(workers=workers, tasks=2_000)
+def _tasks(workers: int, title: str) -> Workload:
     return Workload(
-        f"tasks-{workers}", title, Shown.TASKS, options, quick, peers=_TASK_PEERS, program="tasks", takes=6 + workers
+        f"tasks-{workers}",
+        title,
+        Shown.TASKS,
+        _options(workers=workers, tasks=1_000),
+        peers=_TASK_PEERS,
+        program="tasks",
+        takes=5 + workers / 2,
+        rounds=3,
     )
 
 
@@ -310,8 +316,8 @@ WORKLOADS: Final[dict[str, Workload]] = {
         ),
         _calls("calls-one", "one call under way", 1, quick=True),
         _calls("calls-pipelined", "100 calls under way", 100),
-        _tasks(1, "2000 tasks, 1 worker", quick=True),
-        _tasks(8, "2000 tasks, 8 workers"),
+        _tasks(1, "1000 tasks, 1 worker"),
+        _tasks(8, "1000 tasks, 8 workers"),
         Workload("ways-pairs", "100 pairs, batched", Shown.BESIDE, _pairs(8), quick=True, peers=_WAYS),
         Workload("ways-pairs-single", "100 pairs, unbatched", Shown.BESIDE, _pairs(1), peers=_WAYS),
         Workload(

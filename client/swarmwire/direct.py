@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 
 from swarmwire_protocol import messages as wire
 from swarmwire_protocol.payload import decode_data
@@ -19,11 +20,13 @@ __all__ = ["Direct"]
 class Direct:
     """Hands direct events to the listeners of `message`, one after the other; at most `limit` of them wait.
 
-    Beyond that the newest are left out, which is reported once until all are handed over.
+    Beyond that the newest are left out, which is reported once until all are handed over. What `taken` takes, and
+    answers with True, is no message of anybody's: no listener sees it.
     """
 
     def __init__(self, emitter: Emitter, limit: int) -> None:
         self.opener: Opener | None = None
+        self.taken: Callable[[wire.Event], bool] = lambda message: False
         self._emitter = emitter
         self._limit = limit
         self._waiting: deque[wire.Event] = deque()
@@ -32,7 +35,7 @@ class Direct:
 
     def take(self, message: wire.Event) -> None:
         """An event has come."""
-        if not self._emitter.has("message"):
+        if self.taken(message) or not self._emitter.has("message"):
             return
         if len(self._waiting) >= self._limit:
             self._overflow()

@@ -52,6 +52,10 @@ class Patience:
         lost = isinstance(error, Disconnected) or error.code is ErrorCode.SHUTTING_DOWN
         return lost and self._client._core.ended is None and not self._client._closing
 
+    def at_connect(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call this at each new connection; returns a function that ends it, harmless twice."""
+        return self._client.listen("connected", lambda _: callback())
+
     async def ready(self, until: float | None) -> bool:
         """Wait for a connection; False where there is none until then, or there never will be."""
         news = asyncio.Event()

@@ -69,9 +69,9 @@ def test_a_heavy_workload_is_left_out_of_the_later_rounds(ran: list[tuple[str, s
     assert [workload for workload, _, _ in ran] == ["pairs", "history"] + ["pairs"] * 3
 
 
-def test_a_full_run_fits_into_forty_two_minutes_and_a_quick_one_into_three() -> None:
+def test_a_full_run_fits_into_three_quarters_of_an_hour_and_a_quick_one_into_three_minutes() -> None:
     full, quick = (plan_of(quick=quick, skip=("centrifugo",), only=()) for quick in (False, True))
-    assert plan_seconds(full) <= 42 * 60
+    assert plan_seconds(full) <= 45 * 60
     assert plan_seconds(quick) <= 3 * 60
 
 

@@ -87,7 +87,7 @@ def _tell_news() -> None:
     """Say on stderr what becomes of the workers."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("swarmwire: %(message)s"))
-    news = logging.getLogger("swarmwire.workers.pool")
+    news = logging.getLogger("swarmwire.workers")
     news.addHandler(handler)
     news.setLevel(logging.INFO)
     news.propagate = False

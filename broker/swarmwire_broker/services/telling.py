@@ -7,13 +7,14 @@ from typing import Any
 import msgspec
 
 from swarmwire_channels import Record, to_data
-from swarmwire_protocol.codec import event_head
+from swarmwire_protocol.codec import encode, event_head
+from swarmwire_protocol.messages import Event
 from swarmwire_protocol.topics import check_topic
 
 from ..core.identity import Author
 from ..engines.entry import Draft
 
-__all__ = ["told"]
+__all__ = ["direct", "told"]
 
 
 def told(topic: str, data: Any, author: Author | None = None, *, clear: bool = False) -> Draft:
@@ -30,3 +31,8 @@ def told(topic: str, data: Any, author: Author | None = None, *, clear: bool = F
     value = to_data(data) if isinstance(data, Record) else data
     origin = author.origin if author is not None else b""
     return Draft(topic, event_head(topic), origin, msgspec.json.encode(value), clear=clear)
+
+
+def direct(draft: Draft, ts: int, headers: dict[str, str]) -> bytes:
+    """The same event for one client alone (`deliver_direct`), in the broker's own name: it has no `from`."""
+    return encode(Event(topic=draft.topic, ts=ts, data=msgspec.Raw(draft.data), headers=headers, direct=True))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Lock"]
 
-_log = logging.getLogger("swarmwire.locks.locks")
+_log = logging.getLogger("swarmwire.locks")
 
 _PARTS: Final = 3
 """A lock is renewed so many times within its ttl."""

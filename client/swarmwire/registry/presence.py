@@ -20,7 +20,7 @@ from .beings import Being
 
 __all__ = ["PASSING", "Ask", "Presence", "PresenceState"]
 
-_log = logging.getLogger("swarmwire.registry.registry")
+_log = logging.getLogger("swarmwire.registry")
 
 _PARTS: Final = 3
 """A registration is renewed so many times within its ttl."""

@@ -10,8 +10,10 @@ import msgspec
 
 from ..errors import ErrorCode, SwarmwireError
 from ..patience import Patience
-from .claimed import Claim, ClaimedTask
+from .claim import Claim
+from .claimed import ClaimedTask
 from .records import NoRetry, Submitted, Task, TaskFault, TaskLost, task_from
+from .revocations import Revocations
 
 if TYPE_CHECKING:
     from ..client import Client
@@ -33,6 +35,8 @@ class Tasks:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._patience = Patience(client)
+        self._revocations = Revocations()
+        client._core.direct.taken = self._revocations.take
 
     async def submit(
         self,
@@ -112,7 +116,7 @@ class Tasks:
             params["queues"] = list(queues)
         if lease is not None:
             params["lease"] = _ms(lease)
-        return Claim(self._patience, params, wait)
+        return Claim(self._patience, self._revocations, params, wait)
 
     async def get(self, id: str) -> Task:
         """The task as it stands now, with payload and result."""
@@ -168,7 +172,7 @@ class Tasks:
         return task_from(answer["task"])
 
     async def cancel(self, id: str, reason: str | None = None) -> Task:
-        """End it, whoever works on it: their block is cancelled."""
+        """End it, whoever works on it: their block is cancelled at once."""
         return await self._changed("task.cancel", id=id, reason=reason)
 
     async def close(self, id: str, reason: str | None = None) -> Task:

@@ -24,7 +24,7 @@ from .post import Post
 
 __all__ = ["Pool", "PoolFailed"]
 
-_log = logging.getLogger("swarmwire.workers.pool")
+_log = logging.getLogger("swarmwire.workers")
 
 _MOST: Final = 1_000
 """Workers of one pool in one process."""

@@ -14,7 +14,7 @@ from .child import ChildState, WorkerChild
 
 __all__ = ["PoolSlot"]
 
-_log = logging.getLogger("swarmwire.workers.pool")
+_log = logging.getLogger("swarmwire.workers")
 
 _BASE: Final = 0.5
 _CAP: Final = 30.0

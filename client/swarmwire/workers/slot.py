@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Claim", "Do", "WorkerSlot"]
 
-_log = logging.getLogger("swarmwire.workers.worker")
+_log = logging.getLogger("swarmwire.workers")
 
 _BASE: Final = 0.1
 _CAP: Final = 10.0

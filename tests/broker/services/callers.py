@@ -24,7 +24,7 @@ from swarmwire_protocol.messages import Bye, Call, Cancel, ClientInfo, Hello
 
 from ..core.fakes import FakeSink
 
-__all__ = ["Caller", "MovableClock", "a_moment", "running", "until"]
+__all__ = ["Caller", "MovableClock", "OpenEngine", "a_moment", "running", "until"]
 
 
 class _Timer:
@@ -67,7 +67,7 @@ class MovableClock(LoopClock):
         self.now = end
 
 
-class _OpenEngine(MemoryEngine):
+class OpenEngine(MemoryEngine):
     """An engine of which a test may replace a method, also where the engine is compiled."""
 
 
@@ -75,7 +75,7 @@ class _OpenEngine(MemoryEngine):
 async def running(monkeypatch: pytest.MonkeyPatch, authenticate: Any = None, **settings: Any) -> AsyncGenerator[Broker]:
     """A broker under a `MovableClock`."""
     monkeypatch.setattr("swarmwire_broker.broker.LoopClock", MovableClock)
-    monkeypatch.setattr("swarmwire_broker.enginechoice.MemoryEngine", _OpenEngine)
+    monkeypatch.setattr("swarmwire_broker.enginechoice.MemoryEngine", OpenEngine)
     broker = Broker(Config(**settings), authenticate=authenticate)
     await broker.start()
     try:

@@ -15,12 +15,11 @@ from hypothesis import strategies as st
 from swarmwire_broker.broker import Broker
 from swarmwire_broker.config import Config
 from swarmwire_broker.core.settings import Limits
-from swarmwire_broker.engines.memory import MemoryEngine
 from swarmwire_broker.local import LocalEvent
 from swarmwire_channels import SwarmChannel
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 
-from .callers import Caller, MovableClock, a_moment, running
+from .callers import Caller, MovableClock, OpenEngine, a_moment, running
 from .votingrig import by_token, refusal, told
 
 ONE, TWO = "1" * 32, "2" * 32
@@ -572,15 +571,15 @@ async def test_a_vote_whose_voter_vanishes_meanwhile_is_whole_or_not_there(
 async def test_an_end_that_cannot_be_stored_is_tried_again(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     caller = Caller(broker)
     await propose(caller, deadline=1_000)
-    transact = MemoryEngine.transact
+    transact = OpenEngine.transact
 
     async def failing(*args: Any, **kwargs: Any) -> int:
         raise SwarmwireError(ErrorCode.UNAVAILABLE)
 
-    monkeypatch.setattr(MemoryEngine, "transact", failing)
+    monkeypatch.setattr(OpenEngine, "transact", failing)
     await MovableClock.latest.advance(1.5)
     assert await stage(caller) == "proposed"
-    monkeypatch.setattr(MemoryEngine, "transact", transact)
+    monkeypatch.setattr(OpenEngine, "transact", transact)
     await MovableClock.latest.advance(1)
     assert await stage(caller) == "rejected"
 
@@ -588,14 +587,14 @@ async def test_an_end_that_cannot_be_stored_is_tried_again(broker: Broker, monke
 async def test_a_vote_that_cannot_be_stored_is_not_counted(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     caller = Caller(broker)
     await propose(caller)
-    transact = MemoryEngine.transact
+    transact = OpenEngine.transact
 
     async def failing(*args: Any, **kwargs: Any) -> int:
         raise SwarmwireError(ErrorCode.UNAVAILABLE)
 
-    monkeypatch.setattr(MemoryEngine, "transact", failing)
+    monkeypatch.setattr(OpenEngine, "transact", failing)
     assert (await refusal(caller, "swarm.vote", **P1, voter="a", vote="no"))[0] is ErrorCode.UNAVAILABLE
-    monkeypatch.setattr(MemoryEngine, "transact", transact)
+    monkeypatch.setattr(OpenEngine, "transact", transact)
     assert (await vote(caller, "a", "yes"))["duplicate"] is False
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from swarmwire_broker import enginechoice
 from swarmwire_broker.broker import Broker
 from swarmwire_broker.config import Config
 from swarmwire_broker.core.hub import Hub
 from swarmwire_broker.core.settings import Limits
 from swarmwire_broker.services.operators.figures import Figures
 from swarmwire_broker.services.operators.health import Checked, Health, State
+
+from .callers import OpenEngine
 
 
 async def started(config: Config | None = None) -> Broker:
@@ -33,8 +36,9 @@ async def test_a_broker_that_does_what_it_should_is_well() -> None:
 
 
 async def test_a_log_that_cannot_be_written_is_failing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(enginechoice, "MemoryEngine", OpenEngine)
     broker = await started()
-    monkeypatch.setattr(type(broker.hub.engine), "trouble", OSError(28, "No space left on device"))
+    monkeypatch.setattr(OpenEngine, "trouble", "No space left on device.")
     told = await broker.call("health.check")
     monkeypatch.undo()
     await broker.stop()
@@ -43,8 +47,9 @@ async def test_a_log_that_cannot_be_written_is_failing(monkeypatch: pytest.Monke
 
 
 async def test_publishers_ahead_of_the_disk_are_a_degraded_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(enginechoice, "MemoryEngine", OpenEngine)
     broker = await started()
-    monkeypatch.setattr(type(broker.hub.engine), "congested", True)
+    monkeypatch.setattr(OpenEngine, "congested", True)
     told = health_of(broker).told()
     monkeypatch.undo()
     await broker.stop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from msgspec import structs
@@ -15,7 +15,9 @@ from ...core.identity import ANONYMOUS, Author
 from ...core.methods import Asked
 from ...core.ports import Timer
 from ...core.session import Session
+from ...engines.entry import Draft
 from ..leases import Lapse, Leases
+from ..telling import direct
 from . import events as taskevents
 from .board import Board
 from .record import TaskEntry
@@ -42,6 +44,7 @@ class Holding:
         self._board = board
         self._leases = Leases(board.clock, self._lapsed, deaths=board.shared.deaths)
         self._timeouts: dict[str, Timer] = {}
+        self._taking: dict[str, tuple[TaskEntry, Draft]] = {}
         board.observers.append(self._changed)
 
     def close(self) -> None:
@@ -66,12 +69,33 @@ class Holding:
         was = old if old is not None and old.state is State.RUNNING else None
         now = new if new is not None and new.state is State.RUNNING else None
         if was is not None and (now is None or now.token != was.token):
+            self._tell(was, new)
             self._leases.drop(_lease_of(was))
             if (timer := self._timeouts.pop(was.id, None)) is not None:
                 timer.cancel()
         if now is not None and (was is None or now.token != was.token):
             self._leases.hold(_lease_of(now), None, now.lease)
             self._watch(now)
+
+    # ---- the end of a claim
+
+    async def take_away(self, old: TaskEntry, new: TaskEntry, events: Sequence[Draft]) -> None:
+        """Commit a change as `Board.write` does; a holder who loses the task by it hears the last event at once.
+
+        It goes to the connection that stands for the holder. Where there is none the next renewal tells.
+        """
+        self._taking[old.id] = new, events[-1]
+        try:
+            await self._board.write(old, new, events)
+        finally:
+            del self._taking[old.id]
+
+    def _tell(self, was: TaskEntry, new: TaskEntry | None) -> None:
+        session = self._leases.session_of(_lease_of(was))
+        taken, event = self._taking.get(was.id, (None, None))
+        if session is not None and event is not None and taken == new:
+            payload = direct(event, self._board.now(), {"token": str(was.token)})
+            self._board.shared.hub.delivery.deliver_direct((session.outbox,), payload)
 
     def _watch(self, entry: TaskEntry) -> None:
         if entry.spec.timeout is not None and entry.claimed_at is not None:
@@ -187,7 +211,8 @@ class Holding:
             state = next_state(old.state, Command.FAIL)
             new = structs.replace(old, state=state, ended_at=now, error=fault, dead=retry)
             events = taskevents.failed(new, author, now)
-        await self._board.write(old, new, events)
+        write = self._board.write if author is not None else self.take_away
+        await write(old, new, events)
         if new.state is State.PENDING:
             self._board.stats.note(new.spec.queue, "retried", now)
         return new

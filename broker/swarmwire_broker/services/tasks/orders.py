@@ -17,6 +17,7 @@ from ...engines.entry import Draft
 from ..checks import check_name, check_size
 from . import events as taskevents
 from .board import Board
+from .holding import Holding
 from .params import ListTasks, Message, Submit
 from .record import TaskEntry, TaskSpec
 from .states import Command, State, next_state
@@ -36,8 +37,9 @@ class Orders:
     `queue_of` names the queue of a project, for tasks that are submitted for one without naming a queue.
     """
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: Board, holding: Holding) -> None:
         self._board = board
+        self._holding = holding
         self._coming = 0
         self._coming_bytes = 0
         self.queue_of: Callable[[str], str | None] = lambda project: None
@@ -127,7 +129,7 @@ class Orders:
     # ---- cancel, close, resume, message
 
     async def cancel(self, id: str, reason: str | None, author: Author) -> TaskEntry:
-        """End it. Whoever works on it loses it. CONFLICT, where it has ended."""
+        """End it. Whoever works on it loses it at once. CONFLICT, where it has ended."""
         return await self._command(id, Command.CANCEL, author, taskevents.cancelled, reason=reason)
 
     async def close(self, id: str, reason: str | None, author: Author) -> TaskEntry:
@@ -151,7 +153,7 @@ class Orders:
             state, now = next_state(old.state, command), self._board.now()
             changes["ended_at" if state is State.CANCELLED else "ready_at"] = now
             new = structs.replace(old, state=state, **changes)
-            await self._board.write(old, new, events(new, author, now))
+            await self._holding.take_away(old, new, events(new, author, now))
             return new
 
     async def message(self, params: Message, author: Author) -> None:

@@ -42,8 +42,8 @@ class Tasks:
 
     def __init__(self, shared: Shared) -> None:
         self.board = Board(shared)
-        self.orders = Orders(self.board)
         self._holding = Holding(self.board)
+        self.orders = Orders(self.board, self._holding)
         self._claiming = Claiming(self.board, self._holding)
         self._keeping = Keeping(self.board)
 
