@@ -741,7 +741,8 @@ def test_serve_logs_where_it_listens_when_logs_are_json(server: FakeServer, capl
     with caplog.at_level(logging.INFO, "swarmwire.broker"):
         result = run("serve", "--log-format", "json", "--token", "hunter2")
     assert result.stderr == ""
-    assert [(record.getMessage(), vars(record)["url"], vars(record)["login"]) for record in caplog.records] == [
+    records = [record for record in caplog.records if record.name == "swarmwire.broker"]
+    assert [(record.getMessage(), vars(record)["url"], vars(record)["login"]) for record in records] == [
         ("listening", "ws://127.0.0.1:4321/ws", "shared token")
     ]
     assert [vars(record)["urls"] for record in caplog.records] == [FakeServer.urls]
