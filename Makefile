@@ -51,7 +51,7 @@ test-autobahn: $(BUILT) ## run the Autobahn suite against the WebSocket path (ne
 soak: $(BUILT)   ## run the history workloads with faults for MINUTES=10, from SEED=1 on; what fails is kept and named
 	$(BIN)/python -m tests.history.soak --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1)
 
-bench: $(BUILT)  ## measure Swarmwire beside its peers (QUICK=1: two minutes; SKIP=a,b: without these; ONLY=a,b: just these)
+bench: $(BUILT)  ## measure Swarmwire beside its peers (QUICK=1: three minutes; SKIP=a,b: without these; ONLY=a,b: just these)
 	$(BIN)/python -m benchmarks.runner $(if $(QUICK),--quick) $(if $(SKIP),--skip $(SKIP)) $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 clean:           ## remove what these commands made
