@@ -8,7 +8,7 @@ from .commands import PAGE, REASON, Column, Command, Facts, Group, Kind, Option,
 
 __all__ = ["PRESENCE_GROUPS"]
 
-_BEING: Final = Facts(shows=(("ttl", Show.SPAN), ("registered_ms", Show.AGO), ("updated_ms", Show.AGO)))
+_BEING: Final = Facts(shows=(("ttl", Show.SPAN), ("registered_at", Show.AGO), ("updated_at", Show.AGO)))
 _REGISTRY: Final = Group(
     "registry",
     "Who has registered: agents, workers, services.",
@@ -102,7 +102,7 @@ _CLIENTS: Final = Group(
                     Column("SUBJECT", "subject"),
                     Column("VIA", "transport"),
                     Column("PID", "pid"),
-                    Column("CONNECTED", "connected_ms", Show.AGO),
+                    Column("CONNECTED", "connected_at", Show.AGO),
                     Column("SUBSCRIPTIONS", "subscriptions"),
                     Column("QUEUED", "queue_bytes", Show.BYTES),
                 ),
@@ -121,7 +121,7 @@ _CLIENTS: Final = Group(
             "get",
             "client.get",
             "Show one client.",
-            Facts(shows=(("connected_ms", Show.AGO), ("queue_bytes", Show.BYTES))),
+            Facts(shows=(("connected_at", Show.AGO), ("queue_bytes", Show.BYTES))),
             (_CLIENT_ID,),
         ),
         Command(

@@ -164,7 +164,7 @@ _WORKERS: Final = Group(
                     Column("PID", "pid"),
                     Column("STATE", "state"),
                     Column("TASKS", "tasks"),
-                    Column("SINCE", "since_ms", Show.AGO),
+                    Column("SINCE", "since", Show.AGO),
                 ),
                 ("total", "active", "idle", "suspect"),
                 "no workers",

@@ -65,7 +65,7 @@ class ClientFacts(Struct, kw_only=True):
     """What operators see of a client; name, version and kind are its own words, and pid where the kernel does not know.
 
     Attributes:
-        connected_ms: when it connected, in milliseconds since 1970.
+        connected_at: when it connected, in milliseconds since 1970.
         queue_bytes: what waits to be written to it.
         catching_up: whether it reads events of the past just now.
     """
@@ -78,7 +78,7 @@ class ClientFacts(Struct, kw_only=True):
     transport: str
     address: str
     subject: str | None
-    connected_ms: int
+    connected_at: int
     subscriptions: int
     queue_bytes: int
     catching_up: bool
@@ -95,7 +95,7 @@ class ClientFacts(Struct, kw_only=True):
             transport=peer.transport,
             address=peer.address,
             subject=session.author.sender,
-            connected_ms=session.since,
+            connected_at=session.since,
             subscriptions=len(session.subscriptions),
             queue_bytes=outbox.queued_bytes,
             catching_up=outbox.is_behind or outbox.replaying > 0,

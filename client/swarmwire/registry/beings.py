@@ -30,7 +30,7 @@ class Being(msgspec.Struct, frozen=True, kw_only=True):
         subject: the identity that registered it, as the broker vouches for it.
         client_id: the connection it was registered over last.
         pid: its process, as the kernel of the broker's machine says, else as it says itself.
-        registered_ms, updated_ms: when this holder registered it, and when it changed last, since 1970.
+        registered_at, updated_at: when this holder registered it, and when it changed last, since 1970.
     """
 
     id: str
@@ -45,8 +45,8 @@ class Being(msgspec.Struct, frozen=True, kw_only=True):
     subject: str | None = None
     client_id: str | None = None
     pid: int | None = None
-    registered_ms: int = 0
-    updated_ms: int = 0
+    registered_at: int = 0
+    updated_at: int = 0
 
     @property
     def is_online(self) -> bool:

@@ -78,7 +78,7 @@ class Watch:
     def _is_news(self, change: BeingChange) -> bool:
         being = change.being
         known = self._known.get(being.id)
-        if known is not None and (known.epoch, known.updated_ms) > (being.epoch, being.updated_ms):
+        if known is not None and (known.epoch, known.updated_at) > (being.epoch, being.updated_at):
             return False
         if change.event == "gone":
             self._known.pop(being.id, None)

@@ -38,8 +38,8 @@ RECORD = BeingRecord(
     status=None,
     sender="ann",
     client_id="c",
-    registered_ms=0,
-    updated_ms=0,
+    registered_at=0,
+    updated_at=0,
 )
 LEFT = structs.replace(RECORD, presence=Presence.SUSPECT)
 NOBODYS = structs.replace(RECORD, scope=NOBODY.scope)

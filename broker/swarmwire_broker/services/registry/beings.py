@@ -58,7 +58,7 @@ class BeingRecord(Struct, kw_only=True):
         formers: clients that held it before, and may not publish for it any more.
         metadata: a JSON object.
         sender: the subject that registered it, as everybody sees it.
-        registered_ms, updated_ms: when it was registered by this holder, and changed last, since 1970.
+        registered_at, updated_at: when it was registered by this holder, and changed last, since 1970.
         pid: its process, as the kernel says, else as its client says.
     """
 
@@ -77,8 +77,8 @@ class BeingRecord(Struct, kw_only=True):
     status: str | None
     sender: str | None
     client_id: str
-    registered_ms: int
-    updated_ms: int
+    registered_at: int
+    updated_at: int
     pid: int | None = None
     will: Will | None = None
 
@@ -102,8 +102,8 @@ class Being(Struct, kw_only=True):
     subject: str | None
     client_id: str
     pid: int | None
-    registered_ms: int
-    updated_ms: int
+    registered_at: int
+    updated_at: int
 
     @classmethod
     def of(cls, record: BeingRecord, state: str | None = None) -> Being:
@@ -121,8 +121,8 @@ class Being(Struct, kw_only=True):
             subject=record.sender,
             client_id=record.client_id,
             pid=record.pid,
-            registered_ms=record.registered_ms,
-            updated_ms=record.updated_ms,
+            registered_at=record.registered_at,
+            updated_at=record.updated_at,
         )
 
     def told(self, event: str) -> dict[str, Any]:

@@ -108,7 +108,7 @@ class Registry:
         record = self._made(id, holder, epoch, former, asked, params, will)
         if former is None or claim is not Claim.GO_ON:
             await self._store(record, came(record, author, is_new=former is None), asked.session)
-        elif structs.replace(record, updated_ms=former.updated_ms) == former:
+        elif structs.replace(record, updated_at=former.updated_at) == former:
             self._leases.hold(id, self._line(id, asked.session), record.ttl)
         else:
             event = "online" if former.presence is Presence.SUSPECT else "updated"
@@ -144,8 +144,8 @@ class Registry:
             sender=asked.author.sender,
             client_id=asked.session.client_id,
             pid=pid_of(asked.session),
-            registered_ms=former.registered_ms if former is not None and goes_on else now,
-            updated_ms=now,
+            registered_at=former.registered_at if former is not None and goes_on else now,
+            updated_at=now,
             will=will,
         )
 
@@ -176,7 +176,7 @@ class Registry:
             if renewed is record:
                 self._leases.hold(record.id, self._line(record.id, asked.session), record.ttl)
             else:
-                renewed = structs.replace(renewed, updated_ms=self._now(record))
+                renewed = structs.replace(renewed, updated_at=self._now(record))
                 event = "online" if record.presence is Presence.SUSPECT else "updated"
                 await self._store(renewed, changed(renewed, event, asked.author), asked.session)
             return _answer(renewed)
@@ -250,7 +250,7 @@ class Registry:
                 await self._remove(record, None, with_will=why is not Lapse.LEFT)
 
     async def _suspect(self, record: BeingRecord) -> None:
-        suspect = structs.replace(record, presence=Presence.SUSPECT, updated_ms=self._now(record))
+        suspect = structs.replace(record, presence=Presence.SUSPECT, updated_at=self._now(record))
         await self._roll.put(suspect, changed(suspect, "suspect"))
 
     # ---- writing
@@ -263,7 +263,7 @@ class Registry:
                 self._leases.hold(record.id, self._line(record.id, session), record.ttl)
 
     async def _remove(self, record: BeingRecord, author: Author | None, *, with_will: bool) -> None:
-        gone = structs.replace(record, updated_ms=self._now(record))
+        gone = structs.replace(record, updated_at=self._now(record))
         events = went(gone, author)
         if with_will and record.will is not None:
             events.append(published(record.will))
@@ -276,7 +276,7 @@ class Registry:
     def _now(self, former: BeingRecord | None) -> int:
         """The time of a change: never before the one before it, so that the newer of two records can be told."""
         now = self._clock.now_ms()
-        return now if former is None else max(now, former.updated_ms)
+        return now if former is None else max(now, former.updated_at)
 
     def _line(self, id: str, session: Session) -> Session | None:
         """The connection that stands for a being: of a holder that also speaks over HTTP, the other one."""

@@ -61,7 +61,7 @@ class Roll:
         return [record for _, record in self._ledger.items()]
 
     async def _suspect(self, records: list[BeingRecord], now_ms: int) -> None:
-        suspects = [structs.replace(record, presence=Presence.SUSPECT, updated_ms=now_ms) for record in records]
+        suspects = [structs.replace(record, presence=Presence.SUSPECT, updated_at=now_ms) for record in records]
         events = [draft for record in suspects for draft in changed(record, "suspect")]
         try:
             await self._ledger.write({record.id: record for record in suspects}, events)

@@ -189,7 +189,7 @@ def _shown(being: Being, tasks: int) -> dict[str, Any]:
         "id": being.id,
         "state": being.state if being.state != "online" else "active" if tasks else "idle",
         "tasks": tasks,
-        "since_ms": being.registered_ms,
+        "since": being.registered_at,
         "subject": being.subject,
         **{name: metadata.get(name) for name in ("pool", "project", "queues", "types", "concurrency", "pid", "host")},
     }
