@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import types
@@ -95,6 +96,9 @@ class FakeClient:
         async def items() -> AsyncIterator[Any]:
             for item in self.items.get(pattern, []):
                 await asyncio.sleep(0)
+                if isinstance(item, KeyboardInterrupt):
+                    signal.raise_signal(signal.SIGINT)  # as Ctrl-C comes: raised here it would be the task's own error
+                    await asyncio.Event().wait()
                 if isinstance(item, BaseException):
                     raise item
                 yield item
@@ -745,7 +749,7 @@ def test_serve_logs_where_it_listens_when_logs_are_json(server: FakeServer, capl
     assert [(record.getMessage(), vars(record)["url"], vars(record)["login"]) for record in records] == [
         ("listening", "ws://127.0.0.1:4321/ws", "shared token")
     ]
-    assert [vars(record)["urls"] for record in caplog.records] == [FakeServer.urls]
+    assert [vars(record)["urls"] for record in records] == [FakeServer.urls]
 
 
 @pytest.mark.parametrize(
