@@ -10,9 +10,9 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from .config import Config, ConfigError
+from .ossignals import handled
 from .server import Server
 
 __all__ = ["run"]
@@ -55,7 +55,11 @@ def run(
 async def _serve(server: Server, on_started: Callable[[Server], object] | None) -> int:
     end = _End()
     server.when_asked_to_stop(end.asked.set)
-    with _signals(end), _hangups(server, end):
+    with (
+        handled(signal.SIGTERM, end.signalled),
+        handled(signal.SIGINT, end.signalled),
+        _hangups(server, end),
+    ):
         await server.start()
         # What is here now stays; the collector need not look at it again.
         gc.collect()
@@ -74,27 +78,6 @@ async def _serve(server: Server, on_started: Callable[[Server], object] | None) 
             return 1
         draining.result()
     return 0
-
-
-@contextlib.contextmanager
-def _signals(end: _End) -> Iterator[None]:
-    """SIGTERM and SIGINT are signals to end while this lasts."""
-    loop = asyncio.get_running_loop()
-    handled = (signal.SIGTERM, signal.SIGINT)
-    before: dict[signal.Signals, Any] = {}
-    for number in handled:
-        try:
-            loop.add_signal_handler(number, end.signalled)
-        except NotImplementedError:  # Windows
-            before[number] = signal.signal(number, lambda *_: loop.call_soon_threadsafe(end.signalled))
-    try:
-        yield
-    finally:
-        for number in handled:
-            if number in before:
-                signal.signal(number, before[number])
-            else:
-                loop.remove_signal_handler(number)
 
 
 @contextlib.contextmanager
@@ -119,11 +102,10 @@ def _hangups(server: Server, end: _End) -> Iterator[None]:
         reloads.add(task)
         task.add_done_callback(reloads.discard)
 
-    loop.add_signal_handler(number, reload)
     try:
-        yield
+        with handled(number, reload):
+            yield
     finally:
-        loop.remove_signal_handler(number)
         for task in list(reloads):
             task.cancel()
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from ..core.durations import parse_duration
+from ..ossignals import handled
 from .console import FAILED, TokenOption, UrlOption, fail, run_async
 
 if TYPE_CHECKING:
@@ -202,27 +203,11 @@ def _passing_signals_on() -> Iterator[_Signals]:
     signals = _Signals()
     with ExitStack() as stack:
         for number in _PASSED_ON:
-            stack.enter_context(_handled(number, partial(signals.pass_on, number)))
-        stack.enter_context(_handled(signal.SIGINT, signals.interrupt))
+            _hear(stack, number, partial(signals.pass_on, number))
+        _hear(stack, signal.SIGINT, signals.interrupt)
         yield signals
 
 
-@contextmanager
-def _handled(number: signal.Signals, callback: Callable[[], object]) -> Iterator[None]:
-    if signal.getsignal(number) is signal.SIG_IGN:  # as under nohup: the command is not to be ended by it either
-        yield
-        return
-    loop = asyncio.get_running_loop()
-    try:
-        loop.add_signal_handler(number, callback)
-    except NotImplementedError:  # Windows
-        before = signal.signal(number, lambda *_: loop.call_soon_threadsafe(callback))
-        try:
-            yield
-        finally:
-            signal.signal(number, before)
-        return
-    try:
-        yield
-    finally:
-        loop.remove_signal_handler(number)
+def _hear(stack: ExitStack, number: signal.Signals, callback: Callable[[], object]) -> None:
+    if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup: the command is not to be ended by it either
+        stack.enter_context(handled(number, callback))

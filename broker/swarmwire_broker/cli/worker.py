@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..core.durations import parse_duration
+from ..ossignals import handled
 from .console import FAILED, TokenOption, UrlOption, fail, run_async
 
 if TYPE_CHECKING:
@@ -105,25 +105,7 @@ def _signals(pool: Pool) -> Iterator[None]:
         pool.stop(seconds)
 
     with (
-        _handled(signal.SIGTERM, lambda: end(signal.SIGTERM, None)),
-        _handled(signal.SIGINT, lambda: end(signal.SIGINT, 0.0)),
+        handled(signal.SIGTERM, lambda: end(signal.SIGTERM, None)),
+        handled(signal.SIGINT, lambda: end(signal.SIGINT, 0.0)),
     ):
         yield
-
-
-@contextmanager
-def _handled(number: signal.Signals, callback: Callable[[], object]) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-    try:
-        loop.add_signal_handler(number, callback)
-    except NotImplementedError:  # Windows
-        before = signal.signal(number, lambda *_: loop.call_soon_threadsafe(callback))
-        try:
-            yield
-        finally:
-            signal.signal(number, before)
-        return
-    try:
-        yield
-    finally:
-        loop.remove_signal_handler(number)
