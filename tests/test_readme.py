@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import shutil
@@ -14,25 +13,16 @@ import pytest
 from swarmwire_broker.config import Config
 from swarmwire_broker.server import Server
 
-ROOT = Path(__file__).parent.parent
+from .pages import ROOT, programs_of, run, run_program
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+PYTHON = programs_of("README.md")
 PROGRAMS = [block for block in PYTHON if "def test_" not in block]
 TESTS = [block for block in PYTHON if "def test_" in block]
 
 
 TOOLS = all(shutil.which(tool) for tool in ("bash", "curl", "jq", "socat"))
 SHELL = [block for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL) if re.search(r"curl|socat", block)]
-
-
-async def _run(*command: str, cwd: Path) -> tuple[int, str]:
-    process = await asyncio.create_subprocess_exec(
-        *command, cwd=cwd, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-    )
-    async with asyncio.timeout(30):
-        output, _ = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, output.decode()
 
 
 def test_the_readme_has_programs_to_run() -> None:
@@ -42,11 +32,8 @@ def test_the_readme_has_programs_to_run() -> None:
 
 @pytest.mark.parametrize("program", PROGRAMS)
 async def test_a_program_of_the_readme_runs(program: str, tmp_path: Path) -> None:
-    script = tmp_path / "program.py"
     async with Server(Config(port=0)) as server:
-        script.write_text(program.replace("ws://127.0.0.1:8765/ws", server.url), encoding="utf-8")
-
-        code, output = await _run(sys.executable, "-W", "error", str(script), cwd=tmp_path)
+        code, output = await run_program(program, server.url, tmp_path)
 
     assert code == 0, output
     assert "Traceback" not in output
@@ -56,7 +43,7 @@ async def test_a_program_of_the_readme_runs(program: str, tmp_path: Path) -> Non
 async def test_the_test_of_the_readme_passes_in_a_project_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "test_readme_example.py").write_text(TESTS[0], encoding="utf-8")
 
-    code, output = await _run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=tmp_path)
+    code, output = await run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", cwd=tmp_path)
 
     assert code == 0, output
     assert "1 passed" in output
@@ -69,7 +56,7 @@ async def test_what_the_readme_types_into_a_shell_prints_what_it_shows(tmp_path:
     async with Server(Config(port=0, unix=str(tmp_path / "swarmwire" / "swarmwire.sock"))) as server:
         script = commands.replace("127.0.0.1:8765", f"127.0.0.1:{server.port}")
 
-        code, output = await _run("env", f"XDG_RUNTIME_DIR={tmp_path}", "bash", "-euc", script, cwd=tmp_path)
+        code, output = await run("env", f"XDG_RUNTIME_DIR={tmp_path}", "bash", "-euc", script, cwd=tmp_path)
 
     assert (code, output) == (0, shown)
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import re
-import sys
 from pathlib import Path
 
 import pytest
 
 from swarmwire_broker.testing import BrokerFactory
 
-PAGE = (Path(__file__).parents[2] / "docs" / "calls.md").read_text(encoding="utf-8")
-PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+from ..pages import programs_of, run_program
+
+PROGRAMS = programs_of("docs/calls.md")
 PRINTED = [
     "{'item': 'tea', 'price': 3}",
     "HANDLER_FAILED OUT_OF_STOCK There is no cake. {'left': 0}",
@@ -25,12 +23,6 @@ async def test_a_program_of_the_page_runs(
     program: str, printed: str, broker_factory: BrokerFactory, tmp_path: Path
 ) -> None:
     server = await broker_factory()
-    script = tmp_path / "program.py"
-    script.write_text(program.replace("ws://127.0.0.1:8765/ws", server.url), encoding="utf-8")
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-W", "error", str(script)), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
-    )
-    async with asyncio.timeout(30):
-        output, _ = await process.communicate()
-    assert process.returncode == 0, output.decode()
-    assert output.decode().strip() == printed
+    code, output = await run_program(program, server.url, tmp_path)
+    assert code == 0, output
+    assert output.strip() == printed
