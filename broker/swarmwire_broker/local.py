@@ -18,7 +18,7 @@ import msgspec
 from swarmwire_protocol.codec import decode_from_broker
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 from swarmwire_protocol.handling import Function
-from swarmwire_protocol.messages import Conflate, Error, Event, Gap, Live, Position, Publish, StartAt
+from swarmwire_protocol.messages import Conflate, Event, Gap, Live, Position, Publish, StartAt
 from swarmwire_protocol.messages import Subscription as Wanted
 from swarmwire_protocol.payload import decode_data, encode_data
 
@@ -30,7 +30,7 @@ from .core.ports import Peer, Verified
 from .core.session import SessionState
 from .core.text import exact
 from .engines.base import Outcome
-from .localcalls import LocalCalls, LocalHandler, LocalHandlers
+from .localcalls import LocalCalls, LocalHandler, LocalHandlers, refusal
 
 __all__ = ["LocalClient", "LocalEvent", "LocalSubscription"]
 
@@ -209,10 +209,9 @@ class LocalSubscription:
         if self._session.state is not SessionState.CLOSING:
             self._session.admit_local()
             return
-        refusals = [message for message in map(decode_from_broker, self._waiting) if isinstance(message, Error)]
+        error = refusal(self._waiting)
         self.close_now()
-        error = refusals[0]
-        raise SwarmwireError(ErrorCode(error.code), error.message, retry_after_ms=error.retry_after_ms)
+        raise error
 
     def _check(self) -> None:
         result = self._session.subscriptions.check([self._wanted], self._session.author.grants)[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import aclosing
 from itertools import count
 from typing import Any, Final
@@ -24,7 +24,7 @@ from .core.ports import Peer, Timer
 from .core.session import Session, SessionState
 from .core.text import exact
 
-__all__ = ["LocalCalls", "LocalHandler", "LocalHandlers"]
+__all__ = ["LocalCalls", "LocalHandler", "LocalHandlers", "refusal"]
 
 log = logging.getLogger("swarmwire.broker.calls")
 
@@ -120,9 +120,8 @@ class _Line:
         self._refused: list[bytes] | None = []
         self.session = hub.connect(self, Peer(transport="local"))
         if self.session.state is SessionState.CLOSING:
-            refused = next(message for message in map(decode_from_broker, self._refused) if isinstance(message, Error))
             self.session.lost()
-            raise _raised(refused)
+            raise refusal(self._refused)
         self._refused = None
         self.session.admit_local()
 
@@ -187,7 +186,7 @@ class LocalCalls:
             self._hub.calls.handlers.register(self._line.session, list(self._handlers))
         return self._line
 
-    def _ended(self, session: Session, meant: bool) -> None:
+    def _ended(self, session: Session) -> None:
         self._line = None
         waiting, self._waiting = self._waiting, {}
         for answer in waiting.values():
@@ -269,6 +268,11 @@ class LocalCalls:
             raise
         finally:
             self._running.pop(call.id, None)
+
+
+def refusal(said: Iterable[bytes]) -> SwarmwireError:
+    """Why the broker lets nobody in, out of all that it said to a session that is closing."""
+    return _raised(next(message for message in map(decode_from_broker, said) if isinstance(message, Error)))
 
 
 def _raised(error: Error) -> SwarmwireError:

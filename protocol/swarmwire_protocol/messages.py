@@ -52,6 +52,8 @@ RequestId: TypeAlias = str | int
 """Chosen by who asks, echoed with its type; at most 64 bytes."""
 
 _Count = Annotated[int, Meta(ge=0, le=MAX_SEQ)]
+_Word = Annotated[str, Meta(max_length=256)]
+"""What is kept with all that a client has, and so is short."""
 
 
 class _Record(Struct, omit_defaults=True, kw_only=True):
@@ -78,11 +80,11 @@ class ClientInfo(_Record, kw_only=True):
     `instance` is 128 random bits, made once per SDK object and kept over reconnects; it is never shown to others.
     """
 
-    name: str
-    version: str = ""
-    instance: str | None = None
+    name: _Word
+    version: _Word = ""
+    instance: Annotated[str, Meta(max_length=128)] | None = None
     pid: int | None = None
-    kind: str | None = None
+    kind: _Word | None = None
 
 
 class Hello(_Told, kw_only=True):

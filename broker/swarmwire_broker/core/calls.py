@@ -184,6 +184,6 @@ class Calls:
 
     # ---- the end of a client
 
-    def _ended(self, session: Session, meant: bool) -> None:
+    def _ended(self, session: Session) -> None:
         self.forget(session)
         del self._askers[session]

@@ -210,7 +210,7 @@ class Handlers:
         self._remove(handler, denied)
         handler.give_up(denied)
 
-    def _ended(self, session: Session, meant: bool) -> None:
+    def _ended(self, session: Session) -> None:
         handler = self._by_session.pop(session)
         self._remove(handler, handler.methods)
         handler.gone()

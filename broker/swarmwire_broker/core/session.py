@@ -38,7 +38,6 @@ from .ports import Peer, Sink, Timer
 from .rates import TokenBucket, retry_after_ms
 from .requests import decide, publish_plain
 from .subscriptions import Subscriptions, refusal
-from .text import check_client
 
 if TYPE_CHECKING:
     from .hub import Hub
@@ -140,7 +139,7 @@ class Session:
         self._silent = 0
         self._buffered = 0
         self._expiry: Timer | None = None
-        self._ends: list[Callable[[Session, bool], None]] | None = None
+        self._ends: list[Callable[[Session], None]] | None = None
         self._timeout: Timer | None = hub.clock.call_later(hub.limits.auth_timeout_ms / 1000, self._out_of_time)
 
     def hang_up(self) -> None:
@@ -212,7 +211,7 @@ class Session:
     def lost(self) -> None:
         """The connection is gone. Harmless twice."""
         self._become(SessionState.CLOSING)
-        self._end(meant=False)
+        self._end()
         self.hub.forget(self)
 
     # ---- one message after the other
@@ -346,12 +345,6 @@ class Session:
             self.refuse(error, getattr(message, "id", None))
             self._strike()
             return
-        try:
-            check_client(message.client)
-        except SwarmwireError as error:
-            self.refuse(error)
-            self._strike()
-            return
         self.client = message.client
         self.author.instance = self.outbox.instance = message.client.instance or self.hub.tokens.take(_INSTANCE_DIGITS)
         self.hub.login.begin(self, message)
@@ -465,12 +458,12 @@ class Session:
             self.outbox.send(Bye(code=code, reason=reason, reconnect_after_ms=reconnect_after_ms))
         self._become(SessionState.CLOSING)
         self.said_bye = quiet
-        self._end(meant=quiet)
+        self._end()
         timeout = self.hub.limits.close_timeout_ms if timeout_ms is None else timeout_ms
         self.outbox.sink.close(code, _shortened(reason), timeout / 1000)
 
-    def on_end(self, callback: Callable[[Session, bool], None]) -> None:
-        """Have a callback called once when the conversation ends: with this session, and whether the client said bye.
+    def on_end(self, callback: Callable[[Session], None]) -> None:
+        """Have a callback called once, with this session, when the conversation ends; `said_bye` tells how.
 
         Where it has ended already, nobody is called.
         """
@@ -478,10 +471,10 @@ class Session:
             self._ends = []
         self._ends.append(callback)
 
-    def _end(self, *, meant: bool) -> None:
+    def _end(self) -> None:
         ends, self._ends = self._ends, None
         for callback in ends or ():
-            callback(self, meant)
+            callback(self)
         if self._expiry is not None:
             self._expiry.cancel()
             self._expiry = None

@@ -126,7 +126,7 @@ class Leases:
         if session is None or session.peer.brief:
             return
         if session.state is SessionState.CLOSING:
-            self._end_or_lose({name: lease}, session, session.said_bye)
+            self._end_or_lose({name: lease}, session)
         else:
             lease.session = session
             self._tie(name, session)
@@ -186,14 +186,14 @@ class Leases:
             self._held.get(lease.session, set()).discard(name)
             lease.session = None
 
-    def _ended(self, session: Session, meant: bool) -> None:
+    def _ended(self, session: Session) -> None:
         names = self._held.pop(session, set())
-        self._end_or_lose({name: self._leases[name] for name in names}, session, meant)
+        self._end_or_lose({name: self._leases[name] for name in names}, session)
 
-    def _end_or_lose(self, lost: dict[str, _Lease], session: Session, meant: bool) -> None:
+    def _end_or_lose(self, lost: dict[str, _Lease], session: Session) -> None:
         if self._closed:
             return
-        if meant:
+        if session.said_bye:
             self._end_all(lost, Lapse.LEFT)
             return
         for name, lease in lost.items():

@@ -74,7 +74,7 @@ def test_all_guards_of_a_segment_are_asked(world: World) -> None:
 def test_the_end_of_a_session_is_told_once_with_whether_it_was_meant(world: World, meant: bool) -> None:
     ends: list[tuple[str, bool]] = []
     client = client_of(world)
-    client.session.on_end(lambda session, meant: ends.append((session.client_id, meant)))
+    client.session.on_end(lambda session: ends.append((session.client_id, session.said_bye)))
     if meant:
         client.say(type="bye", code=1000)
     client.session.lost()
@@ -85,6 +85,6 @@ def test_the_end_of_a_session_is_told_once_with_whether_it_was_meant(world: Worl
 def test_a_session_that_the_broker_closes_did_not_mean_its_end(world: World) -> None:
     ends: list[bool] = []
     client = client_of(world)
-    client.session.on_end(lambda _, meant: ends.append(meant))
+    client.session.on_end(lambda session: ends.append(session.said_bye))
     world.hub.disconnect(client.session.client_id)
     assert ends == [False]
