@@ -181,9 +181,9 @@ class Broker:
         Raises:
             ConfigError: it cannot be used; then nothing has changed.
         """
-        secrets = self._secrets if self._custom is not None else secrets_of(config.auth)
-        rewritten = [name for name, text in secrets.files.items() if self._secrets.files.get(name, text) != text]
         is_custom = self._custom is not None
+        secrets = self._secrets if is_custom else secrets_of(config.auth)
+        rewritten = [name for name, text in secrets.files.items() if self._secrets.files.get(name, text) != text]
         plan = plan_of(self.config, config, rewritten=rewritten, keeps_auth=is_custom, keeps_level=not is_configured())
         authenticator, former_token = self._authenticator, self._secrets.token
         if plan.touches("auth"):

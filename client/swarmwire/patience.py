@@ -59,7 +59,7 @@ class Patience:
     async def ready(self, until: float | None) -> bool:
         """Wait for a connection; False where there is none until then, or there never will be."""
         news = asyncio.Event()
-        forget = self._client.listen("connected", lambda _: news.set())
+        forget = self.at_connect(news.set)
         finished = asyncio.ensure_future(self._finished())
         waiting = asyncio.ensure_future(news.wait())
         try:

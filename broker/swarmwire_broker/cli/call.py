@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .console import TokenOption, UrlOption, emit, run_async
+from .console import TimeoutOption, TokenOption, UrlOption, emit, run_async
 
 __all__ = ["call"]
 
@@ -19,9 +19,7 @@ def call(
     ] = None,
     url: UrlOption = None,
     token: TokenOption = None,
-    timeout: Annotated[
-        float | None, typer.Option("--timeout", min=0, metavar="SECONDS", help="How long to wait for the answer.")
-    ] = None,
+    timeout: TimeoutOption = None,
     stream: Annotated[bool, typer.Option("--stream", help="Print every reply as it comes.")] = False,
 ) -> None:
     """Call METHOD and print the answer, as one line of JSON.

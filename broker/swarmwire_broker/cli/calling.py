@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from ..core.durations import parse_duration
-from .commands import Command, Kind, Lines, Option
+from .commands import Command, Kind, Lines, Option, field_at
 from .console import FAILED, INTERRUPTED, emit, fail, run_async, usage
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def run_command(described: Command, given: dict[str, Any], broker: str | None) -
 
     def show(answer: Any) -> None:
         nonlocal is_bad
-        is_bad = described.is_bad is not None and _field(answer, described.is_bad[0]) in described.is_bad[1]
+        is_bad = described.is_bad is not None and field_at(answer, described.is_bad[0]) in described.is_bad[1]
         printer(answer)
 
     connection = {"url": given["url"], "token": given["token"], "broker": broker}
@@ -170,9 +170,3 @@ def _shower(described: Command) -> Callable[[Any], None]:
         show(described.view, answer)
 
     return shown
-
-
-def _field(answer: Any, path: str) -> Any:
-    for name in path.split("."):
-        answer = answer.get(name) if isinstance(answer, dict) else None
-    return answer

@@ -20,6 +20,7 @@ __all__ = [
     "Show",
     "Table",
     "View",
+    "field_at",
 ]
 
 DAY = 86_400.0
@@ -139,6 +140,13 @@ class Group(NamedTuple):
     name: str
     help: str
     commands: tuple[Command, ...]
+
+
+def field_at(answer: Any, path: str) -> Any:
+    """The field of an answer at a dotted path; None where there is none."""
+    for name in path.split("."):
+        answer = answer.get(name) if isinstance(answer, dict) else None
+    return answer
 
 
 PAGE = (

@@ -25,8 +25,9 @@ __all__ = [
     "FAILED",
     "INTERRUPTED",
     "UNUSABLE",
-    "TokenOption",
     "ReaderGone",
+    "TimeoutOption",
+    "TokenOption",
     "UrlOption",
     "emit",
     "fail",
@@ -55,6 +56,10 @@ UrlOption = Annotated[
 TokenOption = Annotated[
     str | None,
     typer.Option("--token", envvar="SWARMWIRE_TOKEN", help="Token to log in with.", show_default=False),
+]
+TimeoutOption = Annotated[
+    float | None,
+    typer.Option("--timeout", min=0, metavar="SECONDS", help="How long to wait for the answer."),
 ]
 
 

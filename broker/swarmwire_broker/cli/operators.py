@@ -16,11 +16,11 @@ import typer
 
 from .brokercommands import BROKER_GROUPS, SINGLES
 from .commands import Command, Group, Kind, Option
-from .console import TokenOption, UrlOption
+from .console import TimeoutOption, TokenOption, UrlOption
 from .presencecommands import PRESENCE_GROUPS
 from .taskcommands import TASK_GROUPS
 
-__all__ = ["GROUPS", "add_to", "command", "group", "names"]
+__all__ = ["GROUPS", "add_to", "group", "names"]
 
 GROUPS: dict[str, Group] = {group.name: group for group in (*BROKER_GROUPS, *PRESENCE_GROUPS, *TASK_GROUPS)}
 """The groups of commands by name."""
@@ -37,9 +37,7 @@ _METAVARS = {Kind.DURATION: "TIME", Kind.JSON: "JSON"}
 _COMMON: dict[str, Any] = {
     "url": UrlOption,
     "token": TokenOption,
-    "timeout": Annotated[
-        float | None, typer.Option("--timeout", min=0, metavar="SECONDS", help="How long to wait for the answer.")
-    ],
+    "timeout": TimeoutOption,
     "as_json": Annotated[bool, typer.Option("--json", help="The answer as one line of JSON.")],
 }
 
@@ -77,11 +75,6 @@ def group(name: str, *, broker: str | None = None, cls: Any = None) -> typer.Typ
     for one in described.commands:
         _add(app, one, broker)
     return app
-
-
-def command(name: str, *, broker: str | None = None) -> Callable[..., None]:
-    """A single command as a function for Typer. Raises KeyError."""
-    return _function(_SINGLES[name], broker)
 
 
 def _nothing() -> None:

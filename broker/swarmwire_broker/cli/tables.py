@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
-from .commands import Facts, Lines, Sentence, Show, Table, View
+from .commands import Facts, Lines, Sentence, Show, Table, View, field_at
 from .console import emit
 from .rendering import compact, printable
 
@@ -34,9 +34,9 @@ def show(view: View, answer: Any) -> None:
                 emit(_log_line(line))
             if missed := answer.get("missed"):
                 emit(f"... {missed} lines were missed")
-        case Table(key) if isinstance(_at(answer, key), list):
+        case Table(key) if isinstance(field_at(answer, key), list):
             _print_table(view, answer)
-        case Facts(key) if key is not None and isinstance(_at(answer, key), dict):
+        case Facts(key) if key is not None and isinstance(field_at(answer, key), dict):
             _print_facts(view, answer[key])
         case Facts():
             _print_facts(view, answer)
@@ -58,7 +58,7 @@ def _print_table(view: Table, answer: dict[str, Any]) -> None:
         # What a row is called is needed whole; of the others the widest give way, and end in an ellipsis.
         grid.add_column(Text(column.title, no_wrap=True, overflow="ellipsis"), no_wrap=number == 0)
     for row in rows:
-        cells = (cell(_at(row, column.path), column.show) for column in view.columns)
+        cells = (cell(field_at(row, column.path), column.show) for column in view.columns)
         grid.add_row(*(Text(text, no_wrap=True, overflow="ellipsis") for text in cells))
     _print(grid)
     if totals:
@@ -156,19 +156,10 @@ def _size(size: float) -> str:
     return f"{size:.1f} GiB"
 
 
-def _at(value: Any, path: str) -> Any:
-    """What stands at a dotted path; None where nothing does."""
-    for name in path.split("."):
-        if not isinstance(value, dict) or name not in value:
-            return None
-        value = value[name]
-    return value
-
-
 def _filled(template: str, answer: Any) -> str:
     parts = []
     for literal, path, _, _ in Formatter().parse(template):
-        parts += [literal, cell(_at(answer, path)) if path is not None else ""]
+        parts += [literal, cell(field_at(answer, path)) if path is not None else ""]
     return "".join(parts)
 
 

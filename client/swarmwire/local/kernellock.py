@@ -6,7 +6,7 @@ import errno
 import importlib
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from ..errors import ErrorCode, SwarmwireError
 
@@ -60,7 +60,8 @@ def _made(path: Path) -> Any:
     module = _filelock()
     kind = module.FileLock
     if issubclass(kind, module.SoftFileLock):
-        _refuse("This platform has no file locks that end with their process; use a broker's locks.")
+        sentence = "This platform has no file locks that end with their process; use a broker's locks."
+        raise SwarmwireError(ErrorCode.UNAVAILABLE, sentence)
     # Any thread of this process may give it back, not only the one that took it.
     return kind(path, mode=0o600, thread_local=False, fallback_to_soft=False)
 
@@ -72,7 +73,3 @@ def _filelock() -> ModuleType:
         raise SwarmwireError(
             ErrorCode.UNAVAILABLE, "Locks without a broker need filelock: pip install 'swarmwire[local]'."
         ) from error
-
-
-def _refuse(sentence: str) -> NoReturn:
-    raise SwarmwireError(ErrorCode.UNAVAILABLE, sentence)

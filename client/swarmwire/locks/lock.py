@@ -200,7 +200,7 @@ class Lock:
             raise self._client._core.offline("lock")
         self._token, self._until = token, sent + self._ttl
         self._ends = [
-            self._client.listen("connected", lambda _: self._wake.set()),
+            self._patience.at_connect(self._wake.set),
             self._client._core.at_end(self._ended),
         ]
         keeping = self._spawn(self._keep())

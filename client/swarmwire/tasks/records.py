@@ -7,9 +7,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-__all__ = ["ENDED", "Submitted", "Task", "TaskFault", "TaskLost", "NoRetry", "task_from"]
-
 from ..errors import SwarmwireError
+
+__all__ = ["ENDED", "Submitted", "Task", "TaskFault", "TaskLost", "NoRetry", "task_from"]
 
 ENDED: Final = frozenset({"completed", "failed", "cancelled"})
 """The states that a task does not leave."""

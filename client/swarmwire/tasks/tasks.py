@@ -23,8 +23,6 @@ __all__ = ["Claim", "ClaimedTask", "NoRetry", "Submitted", "Task", "TaskFault", 
 _POLL: Final = 25.0
 """Seconds that one call waits for the end of a task."""
 
-_SPARE: Final = 10.0
-
 
 class Tasks:
     """What can be done about tasks: `client.tasks`. Times are in seconds.

@@ -18,7 +18,7 @@ import msgspec
 from .inheritance import end_family, name_of, start_options
 from .post import SPARE, Post, Report, Stop
 
-__all__ = ["ChildState", "WorkerChild"]
+__all__ = ["ChildState", "WorkerChild", "settle"]
 
 _MODULE: Final = "swarmwire.workers.process"
 _LAST_WORDS: Final = 1.0
@@ -150,24 +150,25 @@ class WorkerChild:
     def _take(self, report: Report) -> None:
         match report.word:
             case "loaded":
-                _settle(self.loaded, True)
+                settle(self.loaded, True)
             case "ready":
                 if self.state is ChildState.STARTING:
                     self.state = ChildState.RUNNING
-                _settle(self.up, True)
+                settle(self.up, True)
             case "unusable":
-                _settle(self.loaded, False)
+                settle(self.loaded, False)
 
     def _gone(self, code: int) -> None:
         self.state = ChildState.ENDED
         if self._deadline is not None:
             self._deadline.cancel()
         self._close_orders()
-        _settle(self.loaded, False)
-        _settle(self.up, False)
-        _settle(self.ended, code)
+        settle(self.loaded, False)
+        settle(self.up, False)
+        settle(self.ended, code)
 
 
-def _settle(future: asyncio.Future[T], value: T) -> None:
+def settle(future: asyncio.Future[T], value: T) -> None:
+    """Answer whoever waits for it, unless it is answered already."""
     if not future.done():
         future.set_result(value)

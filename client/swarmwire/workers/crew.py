@@ -47,16 +47,16 @@ class PoolCrew:
     @property
     def restarts(self) -> int:
         """How often a worker was started because one had died."""
-        return self._restarts + sum(slot.restarts for slot in (*self._slots, *self._leaving))
+        return self._restarts + sum(slot.restarts for slot in self._all)
 
     @property
     def running(self) -> int:
         """How many workers take tasks, or did before they were told to stop."""
-        return sum(slot.is_up for slot in (*self._slots, *self._leaving))
+        return sum(slot.is_up for slot in self._all)
 
     def describe(self) -> list[dict[str, Any]]:
         """Every worker, as operators see it."""
-        return [slot.describe() for slot in (*self._slots, *self._leaving)]
+        return [slot.describe() for slot in self._all]
 
     async def begin(self, count: int) -> bool:
         """Start them, the first alone; False, and nothing is left, if its program cannot be imported."""
@@ -90,22 +90,26 @@ class PoolCrew:
     def order_stop(self, seconds: float) -> None:
         """No more are started, and all stop; called again it can only shorten their time."""
         self._ending = seconds if self._ending is None else min(seconds, self._ending)
-        for slot in (*self._slots, *self._leaving):
+        for slot in self._all:
             slot.order_stop(self._ending)
 
     async def ended(self) -> None:
         """Wait until all have stopped."""
-        tasks = [slot.task for slot in (*self._slots, *self._leaving)]
+        tasks = [slot.task for slot in self._all]
         if tasks:
             await asyncio.wait(tasks)
 
     def kill(self) -> None:
         """End all at once."""
         self.order_stop(0.0)
-        for slot in (*self._slots, *self._leaving):
+        for slot in self._all:
             slot.kill()
 
     # ---- Inside
+
+    @property
+    def _all(self) -> tuple[PoolSlot, ...]:
+        return (*self._slots, *self._leaving)
 
     def _new(self) -> PoolSlot:
         slot = PoolSlot(self._start, self._max_restarts)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from ..backoff import Backoff
-from .child import ChildState, WorkerChild
+from .child import ChildState, WorkerChild, settle
 
 __all__ = ["PoolSlot"]
 
@@ -107,7 +107,7 @@ class PoolSlot:
                 self.restarts += 1
         finally:
             for future in (self.loaded, self.up):
-                self._answer(future, False)
+                settle(future, False)
 
     async def _live(self) -> str:
         """Run one process; returns how it ended."""
@@ -116,11 +116,11 @@ class PoolSlot:
         try:
             child = self.child = self._start()
         except OSError as error:
-            self._answer(self.up, False)
+            settle(self.up, False)
             return f"could not be started ({error.strerror})"
         _log.info("worker %s is process %d", child.post.id, child.pid)
-        self._answer(self.loaded, await asyncio.shield(child.loaded))
-        self._answer(self.up, await asyncio.shield(child.up))
+        settle(self.loaded, await asyncio.shield(child.loaded))
+        settle(self.up, await asyncio.shield(child.up))
         code = await asyncio.shield(child.ended)
         if loop.time() - begun >= _SETTLED:
             self._backoff.reset()
@@ -141,10 +141,6 @@ class PoolSlot:
             async with asyncio.timeout(delay):
                 await self._stopping.wait()
         return not self._stopping.is_set()
-
-    def _answer(self, future: asyncio.Future[bool], value: bool) -> None:
-        if not future.done():
-            future.set_result(value)
 
 
 def _ending(code: int) -> str:
