@@ -107,12 +107,16 @@ class ServerInfo(_Record, kw_only=True):
 
 
 class Permissions(_Record, kw_only=True):
-    """What an identity may do: patterns of topics to publish and to subscribe, patterns of methods to call."""
+    """What an identity may do: patterns of topics to publish and to subscribe, patterns of methods to call.
+
+    Who may `observe` sees what operators see and changes nothing; an `admin` may do that too.
+    """
 
     publish: list[str] = []
     subscribe: list[str] = []
     call: list[str] = []
     admin: bool = False
+    observe: bool = False
 
 
 class Identity(_Record, kw_only=True):

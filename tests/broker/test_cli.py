@@ -595,8 +595,15 @@ def test_a_token_states_who_may_do_what_until_when(secret_file: str) -> None:
     found = claims(result.stdout)
     assert found["sub"] == "a1"
     assert found["exp"] - found["iat"] == 7200
-    assert found["permissions"] == {"publish": ["a.#", "b"], "subscribe": ["#"], "call": [], "admin": False}
+    permissions = {"publish": ["a.#", "b"], "subscribe": ["#"], "call": [], "admin": False, "observe": False}
+    assert found["permissions"] == permissions
     assert len(found["jti"]) == 16
+
+
+def test_a_token_for_a_dashboard_may_look_and_no_more(secret_file: str) -> None:
+    result = run("token", "--subject", "wall", "--subscribe", "#", "--observe", "--secret-file", secret_file)
+    granted = claims(result.stdout)["permissions"]
+    assert granted == {"publish": [], "subscribe": ["#"], "call": [], "admin": False, "observe": True}
 
 
 def test_a_token_may_live_for_ever(secret_file: str) -> None:

@@ -11,7 +11,7 @@ from swarmwire_broker.broker import Broker
 from swarmwire_broker.core.methods import Method
 
 PAGE = Path(__file__).parents[2] / "docs" / "methods.md"
-ROW = re.compile(r"\| `([a-z]+\.[a-z.-]+)`( \*\*admin\*\*)? \|([^|]*)\|")
+ROW = re.compile(r"\| `([a-z]+\.[a-z.-]+)`( \*\*admin\*\*)?( \*\*looks\*\*)? \|([^|]*)\|")
 
 
 async def methods() -> dict[str, Method]:
@@ -22,17 +22,17 @@ async def methods() -> dict[str, Method]:
     return found
 
 
-def rows() -> dict[str, tuple[str, str]]:
-    """Admin mark and parameters of each row."""
+def rows() -> dict[str, tuple[tuple[bool, bool], str]]:
+    """The marks and the parameters of each row."""
     found = [row for line in PAGE.read_text(encoding="utf-8").splitlines() if (row := ROW.match(line))]
     names = [row[1] for row in found]
     assert len(names) == len(set(names))
-    return {row[1]: (row[2] or "", row[3]) for row in found}
+    return {row[1]: ((bool(row[2]), bool(row[3])), row[4]) for row in found}
 
 
-async def test_the_page_lists_every_method_and_marks_those_for_admins() -> None:
-    described = {name: bool(mark) for name, (mark, _) in rows().items()}
-    assert described == {name: method.admin for name, method in (await methods()).items()}
+async def test_the_page_lists_every_method_and_marks_those_for_admins_and_those_that_look() -> None:
+    described = {name: marks for name, (marks, _) in rows().items()}
+    assert described == {name: (method.admin, method.looks) for name, method in (await methods()).items()}
 
 
 async def test_the_page_names_every_parameter() -> None:

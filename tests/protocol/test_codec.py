@@ -97,7 +97,7 @@ BY_FIELD: dict[str, st.SearchStrategy[Any]] = {
     "identity": st.builds(
         Identity,
         subject=TEXT,
-        permissions=st.builds(Permissions, publish=STRINGS, subscribe=STRINGS, call=STRINGS, admin=FLAG),
+        permissions=st.builds(Permissions, publish=STRINGS, subscribe=STRINGS, call=STRINGS, admin=FLAG, observe=FLAG),
         expires_at=optional(COUNT),
     ),
     "subscriptions": st.lists(

@@ -105,6 +105,7 @@ _CLIENTS: Final = Group(
                     Column("CONNECTED", "connected_at", Show.AGO),
                     Column("SUBSCRIPTIONS", "subscriptions"),
                     Column("QUEUED", "queue_bytes", Show.BYTES),
+                    Column("LAG", "lag"),
                 ),
                 ("count",),
                 "no clients",

@@ -159,8 +159,7 @@ def _rows(found: dict[str, Any]) -> list[tuple[str, str]]:
 def _permissions(permissions: dict[str, Any]) -> str:
     granted = [(kind, permissions.get(kind)) for kind in ("publish", "subscribe", "call")]
     words = [f"{kind} {', '.join(patterns)}" for kind, patterns in granted if patterns]
-    if permissions.get("admin"):
-        words.append("admin")
+    words += [flag for flag in ("admin", "observe") if permissions.get(flag)]
     return "; ".join(words) or "nothing"
 
 

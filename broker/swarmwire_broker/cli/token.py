@@ -29,6 +29,9 @@ def token(
     subscribe: Annotated[list[str] | None, typer.Option(metavar="PATTERN", help="Topics to subscribe to.")] = None,
     call: Annotated[list[str] | None, typer.Option(metavar="PATTERN", help="Methods to call.")] = None,
     admin: Annotated[bool, typer.Option("--admin", help="Operators' methods and $sys topics.")] = False,
+    observe: Annotated[
+        bool, typer.Option("--observe", help="Those of them that only look: for dashboards, with --subscribe '#'.")
+    ] = False,
     no_permissions: Annotated[
         bool, typer.Option("--no-permissions", help="Leave them to the broker's default_permissions.")
     ] = False,
@@ -60,7 +63,7 @@ def token(
         from ..config import load_config
 
         grant: dict[str, Any] = {"publish": publish or [], "subscribe": subscribe or [], "call": call or []}
-        grant["admin"] = admin
+        grant |= {"admin": admin, "observe": observe}
         claims = claims_of(subject, grant, no_permissions, expires, time.time())
         loaded = None if secret_file or secret_env else load_config(file=config)
         named = {"aud": audience, "iss": issuer}
@@ -79,9 +82,10 @@ def claims_of(
         claims["exp"] = int(now + _seconds(expires))
     if any(grant.values()) == no_permissions:
         usage(
-            "--no-permissions contradicts --publish, --subscribe, --call and --admin"
+            "--no-permissions contradicts --publish, --subscribe, --call, --admin and --observe"
             if no_permissions
-            else "the token would allow nothing: give --publish, --subscribe, --call or --admin, or --no-permissions"
+            else "the token would allow nothing: give --publish, --subscribe, --call, --admin or --observe,"
+            " or --no-permissions"
         )
     for kind in ("publish", "subscribe", "call"):
         for pattern in grant[kind]:

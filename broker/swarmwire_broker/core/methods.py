@@ -54,9 +54,15 @@ Run: TypeAlias = Callable[[Asked, Any], Any]
 
 
 class Method(NamedTuple):
-    """A method that the broker itself answers; `admin` ones are for operators."""
+    """A method that the broker itself answers.
+
+    Attributes:
+        admin: it is for operators, and granted to nobody by its name.
+        looks: it changes nothing, and shows no data that needs a permission of its own: who may observe may call it.
+    """
 
     name: str
     params: type[Params]
     run: Run
     admin: bool = False
+    looks: bool = False

@@ -5,4 +5,5 @@ cdef class Grants:
     cdef tuple _call
     cdef tuple _prefixes
     cdef public bint admin
+    cdef public bint observes
     cdef public bint publishes_all

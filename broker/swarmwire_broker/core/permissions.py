@@ -25,9 +25,10 @@ NOTHING: Final = Permissions()
 
 _DECISIONS = 16_384
 _CLAIMS = 256
-_ADMIN_PATTERN = "$sys.#"
+_SYSTEM = "$sys.#"
 _LISTS = ("publish", "subscribe", "call")
-_FIELDS = (*_LISTS, "admin")
+_FLAGS = ("admin", "observe")
+_FIELDS = (*_LISTS, *_FLAGS)
 _KNOWN = frozenset(_FIELDS)
 
 _Patterns = tuple[str, ...]
@@ -37,28 +38,31 @@ class Grants:
     """Permissions made ready to be asked. Get one by `Grants.of`.
 
     Attributes:
-        admin: whether operators' methods and the broker's own topics are open.
+        admin: whether operators' methods are open.
+        observes: whether those of them that only look are, and the broker's own topics.
         publishes_all: whether every topic that is not the broker's own may be published on.
     """
 
-    __slots__ = ("__weakref__", "_call", "_prefixes", "_publish", "_subscribe", "admin", "publishes_all")
+    __slots__ = ("__weakref__", "_call", "_prefixes", "_publish", "_subscribe", "admin", "observes", "publishes_all")
 
-    def __init__(self, publish: _Patterns, subscribe: _Patterns, call: _Patterns, admin: bool) -> None:
+    def __init__(self, publish: _Patterns, subscribe: _Patterns, call: _Patterns, admin: bool, observe: bool) -> None:
         self._publish = publish
         self._subscribe = subscribe
         self._prefixes = _prefixes(subscribe)
         self._call = call
         self.admin = admin
+        self.observes = admin or observe
         self.publishes_all = "#" in publish
 
     @staticmethod
     def of(permissions: Permissions) -> Grants:
         """The grants of these permissions, whose patterns are taken to be valid."""
         publish, subscribe, call = tuple(permissions.publish), tuple(permissions.subscribe), tuple(permissions.call)
-        key = (publish, subscribe, call, permissions.admin)
+        flags = (permissions.admin, permissions.observe)
+        key = (publish, subscribe, call, *flags)
         grants = _shared.get(key)
         if grants is None:
-            unique = (_unique(publish), _unique(subscribe), _unique(call), permissions.admin)
+            unique = (_unique(publish), _unique(subscribe), _unique(call), *flags)
             grants = _shared.get(unique) or Grants(*unique)
             _shared[unique] = _shared[key] = grants
         return grants
@@ -70,9 +74,9 @@ class Grants:
         return self.publishes_all or _any_matches(self._publish, topic)
 
     def may_subscribe(self, pattern: str) -> bool:
-        """Whether one granted pattern covers all that this one matches; `$sys` topics are for admins."""
+        """Whether one granted pattern covers all that this one matches; `$sys` topics are for observers."""
         if is_reserved(pattern):
-            return self.admin and _any_contains((_ADMIN_PATTERN, *self._subscribe), pattern)
+            return self.observes and _any_contains((_SYSTEM, *self._subscribe), pattern)
         # Whole branches are what is mostly granted, and every client has a pattern of its own.
         return pattern.startswith(self._prefixes) or _any_contains(self._subscribe, pattern)
 
@@ -81,7 +85,7 @@ class Grants:
         return _any_matches(self._call, method)
 
 
-_shared: WeakValueDictionary[tuple[_Patterns, _Patterns, _Patterns, bool], Grants] = WeakValueDictionary()
+_shared: WeakValueDictionary[tuple[_Patterns, _Patterns, _Patterns, bool, bool], Grants] = WeakValueDictionary()
 
 
 def _prefixes(patterns: _Patterns) -> _Patterns:
@@ -107,7 +111,7 @@ def _any_contains(patterns: _Patterns, pattern: str) -> bool:
 def parse_permissions(claim: object) -> Permissions:
     """Permissions as a token states them.
 
-    An object of `publish`, `subscribe` and `call`, lists of patterns, and `admin`, true or false; each may be
+    An object of `publish`, `subscribe` and `call`, lists of patterns, `admin` and `observe`, true or false; each may be
     absent and then grants nothing. Equal claims become one object, which nobody may change.
     Raises SwarmwireError AUTHENTICATION_FAILED that names the field at fault.
     """
@@ -117,21 +121,26 @@ def parse_permissions(claim: object) -> Permissions:
         unknown = next(str(name) for name in claim if name not in _KNOWN)
         raise _refused("permissions", f"has the unknown field {unknown[:32]!r}, not one of {', '.join(_FIELDS)}")
     publish, subscribe, call = _listed(claim, "publish"), _listed(claim, "subscribe"), _listed(claim, "call")
-    admin = claim.get("admin", False)
-    if not isinstance(admin, bool):
-        raise _refused("permissions.admin", "must be true or false")
+    admin, observe = _flag(claim, "admin"), _flag(claim, "observe")
     try:
-        return _permissions(publish, subscribe, call, admin)
+        return _permissions(publish, subscribe, call, admin, observe)
     except TypeError:  # what cannot be hashed is no pattern either
-        return _permissions.__wrapped__(publish, subscribe, call, admin)
+        return _permissions.__wrapped__(publish, subscribe, call, admin, observe)
 
 
 @lru_cache(maxsize=_CLAIMS)
-def _permissions(publish: _Patterns, subscribe: _Patterns, call: _Patterns, admin: bool) -> Permissions:
+def _permissions(publish: _Patterns, subscribe: _Patterns, call: _Patterns, admin: bool, observe: bool) -> Permissions:
     for name, patterns in zip(_LISTS, (publish, subscribe, call), strict=True):
         for number, pattern in enumerate(patterns):
             _check(pattern, f"permissions.{name}[{number}]")
-    return Permissions(publish=list(publish), subscribe=list(subscribe), call=list(call), admin=admin)
+    return Permissions(publish=list(publish), subscribe=list(subscribe), call=list(call), admin=admin, observe=observe)
+
+
+def _flag(claim: dict[str, Any], name: str) -> bool:
+    value = claim.get(name, False)
+    if not isinstance(value, bool):
+        raise _refused(f"permissions.{name}", "must be true or false")
+    return value
 
 
 def _listed(claim: dict[str, Any], name: str) -> _Patterns:

@@ -58,6 +58,13 @@ class Subscription:
             return self._reader.written
         return self._live_position()
 
+    @property
+    def lag(self) -> int:
+        """How many places of the log lie between what was written and its head, where some may still be for it."""
+        if self._reader is None and not self._is_waiting():
+            return 0
+        return max(0, self.outbox.delivery.engine.head - self.position)
+
     def start_live(self, position: int) -> None:
         """Begin with what is published from now on."""
         self.joined = position
@@ -96,6 +103,10 @@ class Subscription:
     def _live_position(self) -> int:
         raise NotImplementedError
 
+    def _is_waiting(self) -> bool:
+        """Whether something is to be written to it that is live."""
+        raise NotImplementedError
+
 
 class SharedSubscription(Subscription):
     """Every event, at the position that the client's live subscriptions share.
@@ -119,6 +130,9 @@ class SharedSubscription(Subscription):
         outbox = self.outbox
         shared = outbox.delivery.engine.head if outbox.live else outbox.position
         return max(self.joined, shared)
+
+    def _is_waiting(self) -> bool:
+        return self.outbox.is_behind
 
 
 class OwnSubscription(Subscription):
@@ -180,6 +194,9 @@ class ConflatingSubscription(OwnSubscription):
 
     def _live_position(self) -> int:
         return self._ticker.written if self._ticker is not None else self.joined
+
+    def _is_waiting(self) -> bool:
+        return self._timer is not None or (self._ticker is not None and self._ticker.is_reading)
 
     def advance(self, head: int) -> bool:
         assert self._ticker is not None
@@ -246,6 +263,9 @@ class DroppingSubscription(OwnSubscription):
 
     def _live_position(self) -> int:
         return self._written
+
+    def _is_waiting(self) -> bool:
+        return bool(self._queue or self._lost)
 
     def advance(self, head: int) -> bool:
         if self._queue or self._lost or self._written >= head:

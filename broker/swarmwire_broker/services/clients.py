@@ -68,6 +68,7 @@ class ClientFacts(Struct, kw_only=True):
         connected_at: when it connected, in milliseconds since 1970.
         queue_bytes: what waits to be written to it.
         catching_up: whether it reads events of the past just now.
+        lag: how many places of the log lie before the subscription that is furthest behind.
     """
 
     client_id: str
@@ -82,6 +83,7 @@ class ClientFacts(Struct, kw_only=True):
     subscriptions: int
     queue_bytes: int
     catching_up: bool
+    lag: int
 
     @classmethod
     def of(cls, session: Session) -> ClientFacts:
@@ -99,6 +101,7 @@ class ClientFacts(Struct, kw_only=True):
             subscriptions=len(session.subscriptions),
             queue_bytes=outbox.queued_bytes,
             catching_up=outbox.is_behind or outbox.replaying > 0,
+            lag=max((subscription.lag for subscription in session.subscriptions), default=0),
         )
 
 
@@ -141,8 +144,8 @@ class Clients:
         return [
             Method("client.send", _Send, self._send),
             Method("client.broadcast", _Broadcast, self._broadcast, admin=True),
-            Method("client.list", _ListClients, self._list, admin=True),
-            Method("client.get", _OneClient, self._get, admin=True),
+            Method("client.list", _ListClients, self._list, admin=True, looks=True),
+            Method("client.get", _OneClient, self._get, admin=True, looks=True),
             Method("client.disconnect", _Disconnect, self._disconnect, admin=True),
         ]
 

@@ -45,7 +45,7 @@ class Rpc:
         return [
             Method("rpc.register", _Methods, self._register),
             Method("rpc.unregister", _Methods, self._unregister),
-            Method("rpc.list", _Wanted, self._list),
+            Method("rpc.list", _Wanted, self._list, looks=True),
         ]
 
     async def start(self) -> None:

@@ -108,9 +108,9 @@ class Topics:
 
     def methods(self) -> list[Method]:
         return [
-            Method("topic.list", _ListTopics, self._list, admin=True),
-            Method("topic.subscribers", _FindSubscribers, self._subscribers, admin=True),
-            Method("subscription.list", _ListSubscriptions, self._subscriptions, admin=True),
+            Method("topic.list", _ListTopics, self._list, admin=True, looks=True),
+            Method("topic.subscribers", _FindSubscribers, self._subscribers, admin=True, looks=True),
+            Method("subscription.list", _ListSubscriptions, self._subscriptions, admin=True, looks=True),
         ]
 
     async def start(self) -> None:

@@ -408,6 +408,19 @@ def test_methods_of_operators_ask_for_admin_and_nothing_else(world: World) -> No
     assert call(client, "test.stop")[0]["type"] == "reply"
 
 
+@pytest.mark.parametrize("admin", [True, False])
+def test_who_may_observe_calls_what_only_looks_and_nothing_else(world: World, admin: bool) -> None:
+    world.hub.calls.add(Method("test.look", Params, nothing, admin=admin, looks=True))
+    world.hub.calls.add(Method("test.change", Params, nothing, admin=admin))
+    client = world.client()
+    client.session.author.permit(Permissions(observe=True))
+    assert call(client, "test.look")[0]["type"] == "reply"
+    assert refused(client, "test.change") == ("PERMISSION_DENIED", "method")
+    assert refused(client, "test.greet") == ("PERMISSION_DENIED", "method")
+    client.session.author.permit(Permissions())
+    assert refused(client, "test.look") == ("PERMISSION_DENIED", "method")
+
+
 def test_narrowed_permissions_end_the_calls_they_do_not_allow(world: World) -> None:
     denied, allowed = make_slow(world, "denied.slow"), make_slow(world, "allowed.slow")
     client = world.client()

@@ -48,15 +48,15 @@ def test_calling_is_allowed_where_one_pattern_matches(patterns: list[str], metho
     assert grants.may_call(method) is any(matches(pattern, method) for pattern in patterns)
 
 
-@given(st.lists(PATTERNS, max_size=3), PATTERNS, TOPICS, st.booleans())
+@given(st.lists(PATTERNS, max_size=3), PATTERNS, TOPICS, st.booleans(), st.booleans())
 def test_a_subscription_never_shows_a_topic_that_no_grant_covers(
-    granted: list[str], pattern: str, topic: str, admin: bool
+    granted: list[str], pattern: str, topic: str, admin: bool, observe: bool
 ) -> None:
-    grants = Grants.of(Permissions(subscribe=granted, admin=admin))
+    grants = Grants.of(Permissions(subscribe=granted, admin=admin, observe=observe))
     if grants.may_subscribe(pattern) and matches(pattern, topic):
-        covered = [*granted, "$sys.#"] if admin else granted
+        covered = [*granted, "$sys.#"] if admin or observe else granted
         assert any(matches(grant, topic) for grant in covered)
-        assert admin or not topic.startswith("$")
+        assert admin or observe or not topic.startswith("$")
 
 
 @given(PATTERNS)
@@ -83,11 +83,12 @@ def test_a_subscription_must_be_contained_in_one_granted_pattern(
     assert Grants.of(Permissions(subscribe=granted)).may_subscribe(pattern) is allowed
 
 
-def test_the_brokers_own_topics_are_for_admins_whatever_was_granted() -> None:
+def test_the_brokers_own_topics_are_for_admins_and_observers_whatever_was_granted() -> None:
     granted = Grants.of(Permissions(subscribe=["#", "$sys.#"]))
     admin = Grants.of(Permissions(admin=True))
     assert not granted.may_subscribe("$sys.client.*")
     assert admin.may_subscribe("$sys.client.*")
+    assert Grants.of(Permissions(observe=True)).may_subscribe("$sys.#")
     assert not admin.may_subscribe("$other.#")
     assert not admin.may_subscribe("task.#")
 
@@ -95,6 +96,7 @@ def test_the_brokers_own_topics_are_for_admins_whatever_was_granted() -> None:
 def test_everything_is_everything_but_publishing_as_the_broker() -> None:
     grants = Grants.of(EVERYTHING)
     assert grants.admin
+    assert grants.observes
     assert grants.publishes_all
     assert grants.may_publish("a.b")
     assert grants.may_subscribe("#")
@@ -106,6 +108,7 @@ def test_everything_is_everything_but_publishing_as_the_broker() -> None:
 def test_nothing_is_nothing() -> None:
     grants = Grants.of(NOTHING)
     assert not grants.admin
+    assert not grants.observes
     assert not grants.may_publish("a")
     assert not grants.may_subscribe("a")
     assert not grants.may_call("a")
@@ -116,6 +119,7 @@ def test_equal_permissions_share_one_object_and_different_ones_do_not() -> None:
     assert Grants.of(Permissions(publish=["a.#", "b", "b"], call=["x"])) is first
     assert Grants.of(Permissions(publish=["a.#"], call=["b", "x"])) is not first
     assert Grants.of(Permissions(publish=["a.#", "b"], call=["x"], admin=True)) is not first
+    assert Grants.of(Permissions(publish=["a.#", "b"], call=["x"], observe=True)) is not first
 
 
 def test_grants_are_forgotten_with_the_last_who_holds_them() -> None:
@@ -133,6 +137,7 @@ def test_grants_are_forgotten_with_the_last_who_holds_them() -> None:
 def test_a_claim_becomes_permissions() -> None:
     claim = {"publish": ["a.*"], "subscribe": ["#"], "call": ["task.*"], "admin": True}
     assert parse_permissions(claim) == Permissions(publish=["a.*"], subscribe=["#"], call=["task.*"], admin=True)
+    assert parse_permissions({"observe": True}) == Permissions(observe=True)
 
 
 def test_what_a_claim_leaves_out_is_not_granted() -> None:

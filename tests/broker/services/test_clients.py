@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -158,6 +159,30 @@ async def test_clients_are_listed_with_what_operators_need_and_no_secrets(broker
     assert "secret" not in str(listed)
     assert brief.id not in str(listed)
     await local.aclose()
+
+
+@pytest.mark.parametrize("mode", ["all", "drop_oldest", {"conflate_ms": 0}])
+async def test_a_client_that_does_not_read_lags_and_one_that_reads_again_does_not(
+    broker: Broker, mode: str | dict[str, int]
+) -> None:
+    caller, slow = Caller(broker), Caller(broker)
+    wanted = {"type": "subscribe", "id": 1, "subscriptions": [{"pattern": "a", "mode": mode}]}
+    slow.session.receive(json.dumps(wanted).encode())
+
+    async def lag() -> int:
+        for _ in range(5):
+            await a_moment()
+        return cast(int, (await caller.call("client.get", client_id=slow.id))["lag"])
+
+    await broker.publish("other", 1)
+    assert await lag() == 0
+    slow.sink.stall()
+    for _ in range(3):
+        await broker.publish("a", "x" * 1_100_000)
+        await a_moment()
+    assert await lag() >= 1
+    slow.sink.drain()
+    assert await lag() == 0
 
 
 async def test_the_list_of_clients_filters_and_pages(strict: Broker) -> None:

@@ -44,8 +44,8 @@ class Locks:
             Method("lock.acquire", Acquire, self._acquire),
             Method("lock.renew", Renew, self._renew),
             Method("lock.release", Release, self._release),
-            Method("lock.status", OneLock, self._status),
-            Method("lock.list", ListLocks, self._list),
+            Method("lock.status", OneLock, self._status, looks=True),
+            Method("lock.list", ListLocks, self._list, looks=True),
         ]
 
     async def start(self) -> None:

@@ -81,10 +81,10 @@ class Daemon:
 
     def methods(self) -> list[Method]:
         return [
-            Method("daemon.status", Params, self._status, admin=True),
+            Method("daemon.status", Params, self._status, admin=True, looks=True),
             Method("daemon.stop", Params, self._stop, admin=True),
             Method("daemon.reload", Params, self._reload, admin=True),
-            Method("daemon.metrics", Params, self._metrics, admin=True),
+            Method("daemon.metrics", Params, self._metrics, admin=True, looks=True),
         ]
 
     async def start(self) -> None:

@@ -83,7 +83,7 @@ class Figures:
         self.lag_ms = 0.0
 
     def methods(self) -> list[Method]:
-        return [Method("metrics.get", _Get, self._get, admin=True)]
+        return [Method("metrics.get", _Get, self._get, admin=True, looks=True)]
 
     async def start(self) -> None:
         """Make the first note."""

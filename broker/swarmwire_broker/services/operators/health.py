@@ -69,7 +69,7 @@ class Health:
         self._checks[name] = check
 
     def methods(self) -> list[Method]:
-        return [Method("health.check", Params, self._check, admin=True)]
+        return [Method("health.check", Params, self._check, admin=True, looks=True)]
 
     async def start(self) -> None:
         """There is nothing to read."""

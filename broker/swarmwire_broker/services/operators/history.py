@@ -36,7 +36,7 @@ class History:
         self._hub = hub
 
     def methods(self) -> list[Method]:
-        return [Method("history.read", _Read, self._read)]
+        return [Method("history.read", _Read, self._read, looks=True)]
 
     async def start(self) -> None:
         """There is nothing to read yet."""

@@ -70,8 +70,8 @@ class Registry:
             Method("registry.register", Register, self._register),
             Method("registry.heartbeat", Heartbeat, self._heartbeat),
             Method("registry.unregister", Unregister, self._unregister),
-            Method("registry.list", ListBeings, self._list),
-            Method("registry.get", OneBeing, self._get),
+            Method("registry.list", ListBeings, self._list, looks=True),
+            Method("registry.get", OneBeing, self._get, looks=True),
         ]
 
     async def start(self) -> None:

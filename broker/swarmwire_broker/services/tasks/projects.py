@@ -79,10 +79,10 @@ class Projects:
 
     def methods(self) -> list[Method]:
         return [
-            Method("project.list", ListProjects, self._list),
+            Method("project.list", ListProjects, self._list, looks=True),
             Method("project.add", AddProject, self._add),
             Method("project.remove", OneProject, self._remove),
-            Method("project.status", OneProject, self._status),
+            Method("project.status", OneProject, self._status, looks=True),
             Method("project.start", OneProject, self._start),
             Method("project.stop", OneProject, self._stop),
             Method("project.restart", OneProject, self._restart),

@@ -53,11 +53,11 @@ class Queues:
 
     def methods(self) -> list[Method]:
         return [
-            Method("queue.status", Status, self._status),
+            Method("queue.status", Status, self._status, looks=True),
             Method("queue.pause", Clear, self._pause),
             Method("queue.resume", Clear, self._resume),
             Method("queue.clear", Clear, self._clear),
-            Method("queue.stats", Stats, self._stats),
+            Method("queue.stats", Stats, self._stats, looks=True),
         ]
 
     async def start(self) -> None:

@@ -62,7 +62,7 @@ class Tasks:
             Method("task.resume", OneTask, self._resume),
             Method("task.retry", OneTask, self._retry),
             Method("task.status", OneTask, self._status),
-            Method("task.list", ListTasks, self._list),
+            Method("task.list", ListTasks, self._list, looks=True),
             Method("task.wait", OneTask, self._wait),
         ]
 

@@ -63,7 +63,7 @@ class Workers:
 
     def methods(self) -> list[Method]:
         return [
-            Method("worker.status", _Status, self._status),
+            Method("worker.status", _Status, self._status, looks=True),
             Method("worker.scale", _Scale, self._scale),
             Method("worker.restart", _Restart, self._restart),
         ]
