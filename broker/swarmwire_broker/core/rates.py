@@ -148,6 +148,24 @@ class SessionRates:
                 bucket.spend(size)
         return wait
 
+    def messages(self, count: int, size: int, now: float) -> bool:
+        """Take so many messages of `size` bytes together from every limit, if that is allowed now, or from none."""
+        for bucket in self._messages:
+            if not bucket.has(count, now):
+                return False
+        for bucket in self._bytes:
+            if not bucket.has(size, now):
+                return False
+        self.give_back(-count, -size)
+        return True
+
+    def give_back(self, count: int, size: int) -> None:
+        """Of what was taken at this moment, so much is not used."""
+        for bucket in self._messages:
+            bucket.spend(-count)
+        for bucket in self._bytes:
+            bucket.spend(-size)
+
     def charge(self, size: int, now: float) -> None:
         """Book one message of `size` bytes that is never refused."""
         for bucket in self._messages:

@@ -184,13 +184,34 @@ class Session:
         else:
             self._take(raw)
 
-    def receive_scanned(self, plain: PlainPublish) -> None:
-        """The same for a common publish that was scanned already; only from a client that was welcomed."""
+    def receive_all(self, messages: list[bytes | PlainPublish]) -> None:
+        """Take what one read held: messages, and from a client that was welcomed common publishes, scanned already."""
         self.heard = True
-        if self._inbox is not None:
-            self._inbox.append(plain)
-        elif self.is_welcome:
-            self._take_plain(plain[0], plain[1], plain[2], plain[3], plain[4])
+        paid = self._prepay(messages)
+        for number in range(len(messages)):
+            message = messages[number]
+            if self._inbox is not None:
+                self._keep(messages[number:], paid)
+                return
+            if isinstance(message, bytes):
+                self._take(message)
+            elif self.is_welcome:
+                self._take_plain(message[0], message[1], message[2], message[3], message[4], paid)
+
+    def _keep(self, messages: list[bytes | PlainPublish], paid: bool) -> None:
+        """Let them wait; they are paid for when they are taken."""
+        assert self._inbox is not None
+        if paid and self.author.rates is not None:
+            self.author.rates.give_back(len(messages), _size(messages))
+        self._inbox += messages
+
+    def _prepay(self, messages: list[bytes | PlainPublish]) -> bool:
+        """Charge the rates for all of them at once, which costs as much as for one; False: pay one by one."""
+        rates = self.author.rates
+        if rates is None or self._inbox is not None or len(messages) < 2:
+            return False
+        size = _size(messages)
+        return size > 0 and rates.messages(len(messages), size, self._time())
 
     def malformed(self, sentence: str, size: int = 0) -> None:
         """Something came that is no message; the connection goes on."""
@@ -220,7 +241,7 @@ class Session:
         if self.is_welcome:
             plain = scan_publish(raw)
             if plain is not None:  # as most are
-                self._take_plain(len(raw), plain[0], plain[1], plain[2], plain[3])
+                self._take_plain(len(raw), plain[0], plain[1], plain[2], plain[3], False)
                 return
         elif self._state is SessionState.CLOSING:
             return
@@ -238,10 +259,12 @@ class Session:
         except Exception as error:
             self._failed(error, getattr(message, "id", None))
 
-    def _take_plain(self, size: int, topic: str, data: bytes, request_id: RequestId | None, key: str | None) -> None:
+    def _take_plain(
+        self, size: int, topic: str, data: bytes, request_id: RequestId | None, key: str | None, paid: bool
+    ) -> None:
         try:
             rates = self.author.rates
-            if rates is not None and (wait := rates.message(size, self._time())) > 0:
+            if not paid and rates is not None and (wait := rates.message(size, self._time())) > 0:
                 raise _too_fast(wait)
             publish_plain(self, topic, data, request_id, key)
         except Exception as error:
@@ -309,7 +332,7 @@ class Session:
             if isinstance(message, bytes):
                 self._take(message)
             elif self.is_welcome:
-                self._take_plain(message[0], message[1], message[2], message[3], message[4])
+                self._take_plain(message[0], message[1], message[2], message[3], message[4], False)
         if not self._holds and self._inbox is not None:
             self._inbox = None
             self.outbox.sink.resume_reading()
@@ -484,6 +507,16 @@ class Session:
         if self.author.rates is not None:
             self.author.rates.close()
         self._inbox = None
+
+
+def _size(messages: list[bytes | PlainPublish]) -> int:
+    """The bytes of publishes that were scanned; 0 where there is another message among them."""
+    size = 0
+    for message in messages:
+        if isinstance(message, bytes):
+            return 0
+        size += message[0]
+    return size
 
 
 def _too_fast(wait: float) -> SwarmwireError:

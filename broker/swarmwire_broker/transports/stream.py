@@ -210,15 +210,11 @@ class StreamConnection:
         while most != _ALL:
             most = _ALL if self._welcomed else 1  # the hello raises the limit for what comes behind it
             messages, position = cut_frames(data, position, self._limit, most, self._welcomed)
-            for message in messages:
-                if isinstance(message, bytes):
-                    session.receive(message)
-                else:
-                    session.receive_scanned(message)
-                if self._closing:
-                    return
             if not messages:
                 break
+            session.receive_all(messages)
+            if self._closing:
+                return
         if position < len(data):
             self._keep(data, position)
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from swarmwire_broker.core.hooks import Offered
 from swarmwire_broker.core.settings import Limits, RateLimit, Rates
+from swarmwire_protocol.accelerators import PlainPublish
 from swarmwire_protocol.errors import CloseCode, ErrorCode, SwarmwireError
 
 from .fakes import Client, World
@@ -211,3 +216,53 @@ def test_a_rate_of_nothing_lets_nothing_pass_and_promises_nothing() -> None:
     [error] = limited(client_messages=RateLimit(rate=0, burst=0)).client().publish("a", id=1)
     assert error["code"] == "RATE_LIMIT_EXCEEDED"
     assert "retry_after_ms" not in error
+
+
+# ---- a read of many messages
+
+_MESSAGES = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from(["a", "hooked.a", "b..c"]), st.integers(0, 60)),
+        st.sampled_from(
+            [b'{"type":"ping","ts":1}', b"nonsense", b'{"type":"publish","topic":"a","data":1,"echo":false}']
+        ),
+    ),
+    max_size=12,
+)
+
+
+def look(offered: Offered) -> None:
+    """A hook that lets everything pass."""
+
+
+def publish_of(number: int, topic: str, size: int) -> tuple[bytes, PlainPublish]:
+    """A publish, and how a transport hands it over that has scanned it."""
+    data = json.dumps("x" * size)
+    raw = b'{"type":"publish","id":%d,"topic":"%s","data":%s}' % (number, topic.encode(), data.encode())
+    return raw, (len(raw), topic, data.encode(), number, None)
+
+
+def told(messages: list[Any], *, at_once: bool) -> list[Any]:
+    """What a client is answered to the messages, and to some more that show what is left of its rate."""
+    world = limited(client_messages=RateLimit(rate=1, burst=6), client_bytes=RateLimit(rate=50, burst=400))
+    world.hub.publishing.hooks.route("hooked.#", look)
+    client = world.client()
+    read: list[bytes | PlainPublish] = []
+    for number, each in enumerate(messages):
+        raw, plain = (each, each) if isinstance(each, bytes) else publish_of(number, *each)
+        if at_once:
+            read.append(plain)
+        else:
+            client.session.receive(raw)
+    client.session.receive_all(read)
+    world.clock.settle()
+    answers = client.take()
+    for number in range(100, 110):
+        answers += client.publish("a", id=number)
+        world.clock.advance(0.3)
+    return [{name: value for name, value in answer.items() if name != "ts"} for answer in answers] + [world.engine.head]
+
+
+@given(_MESSAGES)
+def test_a_read_of_many_messages_is_answered_and_charged_as_one_after_the_other(messages: list[Any]) -> None:
+    assert told(messages, at_once=True) == told(messages, at_once=False)
