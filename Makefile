@@ -7,7 +7,7 @@ READY  := $(VENV)/.ready
 TYPED  := $(shell find broker protocol -name '*.pxd' -o -name '*.pyx')
 BUILT  := $(VENV)/.built
 
-.PHONY: help run test check format test-autobahn test-docker test-windows soak bench clean
+.PHONY: help run demo test check format screenshots test-autobahn test-docker test-windows soak bench clean
 
 help:            ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -25,6 +25,9 @@ $(BUILT): $(READY) hatch_build.py $(TYPED) $(patsubst %.pxd,%.py,$(filter %.pxd,
 run: $(BUILT)    ## set everything up and serve on ws://127.0.0.1:8765/ws (ARGS="--port 9000" adds flags)
 	$(BIN)/swarmwire serve $(ARGS)
 
+demo: $(BUILT)   ## a broker, its dashboard and a living swarm over DIR=. ; prints the address (ARGS="--port 9000" adds flags)
+	@$(BIN)/python examples/demo.py $(or $(DIR),.) $(ARGS)
+
 test: $(BUILT)   ## run every test, and those of protocol and broker without compiled modules (ARGS="-k router" adds flags)
 	@tests/tools
 	@tests/run $(BIN)/python $(ARGS)
@@ -34,10 +37,16 @@ check: $(READY)  ## lint, formatting, types, the direction of imports
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@tests/tools packages
+	@tests/types
 
 format: $(READY) ## rewrite the code as `make check` wants it
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+screenshots: $(BUILT) ## take the pictures of the dashboard that the pages show
+	@tests/tools browser
+	$(BIN)/python -m tests.screenshots $(ARGS)
 
 test-docker:     ## build the image and the compose project, publish through them and read back (needs Docker)
 	tests/docker/run
@@ -56,4 +65,4 @@ bench: $(BUILT)  ## measure Swarmwire beside its peers (QUICK=1: three minutes; 
 
 clean:           ## remove what these commands made
 	find broker protocol -name '*.so' -delete
-	rm -rf $(VENV) .build soak-histories .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist benchmarks/.build
+	rm -rf $(VENV) .build client/js/node_modules client/js/types soak-histories .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist benchmarks/.build

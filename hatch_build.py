@@ -1,7 +1,8 @@
-"""Compiles the data plane while the package is built, where there is a compiler; elsewhere its Python runs as it is.
+"""What a wheel gets beside the packages: the compiled data plane, and the files that the broker serves to browsers.
 
 Modules with a `.pxd` beside them are compiled from the very same Python source, with the types that the `.pxd` states.
-A `.pyx` is a handful of functions that have a twin in Python. `SWARMWIRE_PURE=1` while building leaves all of it out.
+A `.pyx` is a handful of functions that have a twin in Python. `SWARMWIRE_PURE=1` while building leaves all of it out,
+and so does a machine without a compiler: the Python runs as it is.
 """
 
 from __future__ import annotations
@@ -14,9 +15,14 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-__all__ = ["CompiledModules", "compile_into", "main", "sources"]
+__all__ = ["Additions", "compile_into", "main", "sources"]
 
 AREAS = ("protocol", "broker")
+
+FOR_BROWSERS = {
+    "broker/dashboard": "swarmwire_broker/static/dashboard",
+    "client/js/src": "swarmwire_broker/static/sdk",
+}
 
 _NOT_BUILT = "swarmwire: built without its compiled modules, its Python runs as it is ({})"
 
@@ -28,15 +34,21 @@ _DIRECTIVES = {
 }
 
 
-class CompiledModules(BuildHookInterface[Any]):
-    """Adds the compiled modules to the wheel, or puts them beside their sources in an editable install."""
+class Additions(BuildHookInterface[Any]):
+    """Adds to the wheel the files for browsers and the compiled modules; an editable install has these in its tree."""
 
     PLUGIN_NAME = "custom"
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        if self.target_name != "wheel" or os.environ.get("SWARMWIRE_PURE"):
+        if self.target_name != "wheel":
             return
         root = Path(self.root)
+        if version != "editable":  # a checkout serves them from where they are
+            build_data["force_include"] |= {str(root / source): target for source, target in FOR_BROWSERS.items()}
+        if not os.environ.get("SWARMWIRE_PURE"):
+            self._compile(root, version, build_data)
+
+    def _compile(self, root: Path, version: str, build_data: dict[str, Any]) -> None:
         target = root if version == "editable" else Path(tempfile.mkdtemp(prefix="swarmwire-build-"))
         try:
             built = compile_into(root, target)

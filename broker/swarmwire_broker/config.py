@@ -86,6 +86,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`text` for people, `json` for machines; `auto` is text on a terminal."""
     metrics: bool = True
     """Whether /metrics is served."""
+    dashboard: bool = True
+    """Whether the dashboard is served at /, and the JavaScript SDK below /sdk/."""
     allowed_origins: list[str] = []
     """Origins of web pages that may connect beside the broker's own: `https://app.example.org`; `*` is any."""
     allowed_hosts: list[str] = []

@@ -697,7 +697,7 @@ class FakeServer:
     """What `process.run` would be: it remembers the configuration and says that it listens."""
 
     url = "ws://127.0.0.1:4321/ws"
-    urls: ClassVar[list[str]] = [url, "unix:///run/x.sock"]
+    urls: ClassVar[list[str]] = [url, "unix:///run/x.sock", "http://127.0.0.1:4321"]
 
     def __init__(self) -> None:
         self.config = Config()
@@ -744,8 +744,10 @@ def test_serve_tells_where_it_listens_and_how_to_try_it(server: FakeServer) -> N
     lines = run("serve", "--log-format", "text", "--host", "0.0.0.0", "--insecure").stderr.splitlines()
     assert lines[0].split() == ["swarmwire", "ws://127.0.0.1:4321/ws"]
     assert lines[1].strip() == "unix:///run/x.sock"
-    assert lines[2].strip() == "login  none: every client may do everything"
-    assert lines[3].strip() == "try  swarmwire sub '#' --url ws://127.0.0.1:4321/ws"
+    assert lines[2].strip() == "http://127.0.0.1:4321"
+    assert lines[3].strip() == "dashboard  http://127.0.0.1:4321/"
+    assert lines[4].strip() == "login  none: every client may do everything"
+    assert lines[5].strip() == "try  swarmwire sub '#' --url ws://127.0.0.1:4321/ws"
 
 
 def test_serve_logs_where_it_listens_when_logs_are_json(server: FakeServer, caplog: pytest.LogCaptureFixture) -> None:

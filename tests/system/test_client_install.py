@@ -66,6 +66,28 @@ def test_the_wheel_holds_the_four_packages_and_nothing_beside(installed: Install
     assert {f"{package}/py.typed" for package in PACKAGES} <= set(names)
 
 
+def test_the_wheel_holds_the_files_for_browsers(installed: Installed) -> None:
+    with zipfile.ZipFile(installed.wheel) as wheel:
+        names = {name for name in wheel.namelist() if name.startswith("swarmwire_broker/static/")}
+    for area, place in (("dashboard", ROOT / "broker" / "dashboard"), ("sdk", ROOT / "client" / "js" / "src")):
+        for path in (path for kind in ("html", "js", "css", "svg") for path in place.rglob(f"*.{kind}")):
+            assert f"swarmwire_broker/static/{area}/{path.relative_to(place).as_posix()}" in names
+
+
+def test_an_installed_broker_serves_the_files_of_its_own_package(installed: Installed, tmp_path: Path) -> None:
+    with zipfile.ZipFile(installed.wheel) as wheel:
+        wheel.extractall(tmp_path)
+    program = "from swarmwire_broker.web.assets import directory as d; print(d('dashboard'), d('sdk'))"
+    environment = clean_environment() | {"PYTHONPATH": str(tmp_path), "SWARMWIRE_PURE": "1"}
+    found = subprocess.run(
+        [sys.executable, "-c", program], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    static = tmp_path / "swarmwire_broker" / "static"
+    assert found.stdout.split() == [str(static / "dashboard"), str(static / "sdk")]
+    assert (static / "dashboard" / "index.html").is_file()
+    assert (static / "sdk" / "swarmwire.js").is_file()
+
+
 def test_client_and_channels_work_without_the_server_libraries(installed: Installed) -> None:
     imports = "import swarmwire, swarmwire_channels, swarmwire_protocol"
     finished = installed.run("python", "-W", "error", "-c", f"{imports}; print(swarmwire.__file__, swarmwire.VERSION)")

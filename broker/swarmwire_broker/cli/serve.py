@@ -136,6 +136,7 @@ def _lines(config: Config, urls: list[str]) -> list[tuple[str, str]]:
     return [
         ("swarmwire", url),
         *(("", other) for other in others),
+        *(("dashboard", f"{other}/") for other in others if config.dashboard and other.startswith("http")),
         ("login", config.auth.describe()),
         ("try", f"swarmwire sub '#'{more}"),
         ("", f"swarmwire pub hello.world hi{more}"),

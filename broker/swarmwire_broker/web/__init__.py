@@ -1,4 +1,4 @@
-"""The broker over plain HTTP: publish, call, server-sent events, history. `docs/http.md` is what it keeps to."""
+"""The broker over plain HTTP: publish, call, server-sent events, history (`docs/http.md`), and files for browsers."""
 
 from .routes import web_routes
 

@@ -65,10 +65,14 @@ class Gate:
             raise SwarmwireError(ErrorCode.UNAVAILABLE, "The broker is stopped.")
         return Visit(request, self._broker.hub, send)
 
-    @property
-    def timeout(self) -> float:
-        """Seconds that a client has to take an answer."""
-        return self._broker.config.limits.request_timeout_ms / 1000
+    async def deliver(self, response: Response, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer; a client that does not take it in time is cut off."""
+        try:
+            async with asyncio.timeout(self._broker.config.limits.request_timeout_ms / 1000):
+                await response(scope, receive, send)
+        except TimeoutError:
+            log.info("a client does not take its answer", extra={"path": scope["path"]})
+            await cut(Request(scope, receive))
 
 
 class Endpoint:
@@ -87,7 +91,7 @@ class Endpoint:
             send = _with_headers(send, _cors(request))
             response = await self._answer(request, send)
         if response is not None:
-            await self._deliver(response, scope, receive, send)
+            await self._gate.deliver(response, scope, receive, send)
 
     async def _answer(self, request: Request, send: Send) -> Response | None:
         if request.method == "OPTIONS":
@@ -118,14 +122,6 @@ class Endpoint:
             headers["Access-Control-Allow-Headers"] = _ALLOWED_HEADERS
             headers["Access-Control-Max-Age"] = _PREFLIGHT_AGE
         return Response(status_code=204, headers=headers)
-
-    async def _deliver(self, response: Response, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            async with asyncio.timeout(self._gate.timeout):
-                await response(scope, receive, send)
-        except TimeoutError:
-            log.info("a client does not take its answer", extra={"path": scope["path"]})
-            await cut(Request(scope, receive))
 
 
 def _cors(request: Request) -> list[tuple[bytes, bytes]]:

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Route
 
 from ..broker import Broker
 from ..transports.origin import Sites
+from .assets import asset_routes
 from .calling import call
 from .errors import json
 from .events import events
@@ -56,6 +57,7 @@ HANDLERS: Final[dict[str, dict[str, Handler]]] = {
 
 
 def web_routes(broker: Broker, sites: Sites) -> list[BaseRoute]:
-    """The routes of a broker below /v1."""
+    """The routes of a broker below /v1, and those of files for browsers where they are wanted."""
     gate = Gate(broker, sites)
-    return [Route(path, Endpoint(gate, handlers)) for path, handlers in HANDLERS.items()]
+    routes: list[BaseRoute] = [Route(path, Endpoint(gate, handlers)) for path, handlers in HANDLERS.items()]
+    return routes + asset_routes(gate) if broker.config.dashboard else routes

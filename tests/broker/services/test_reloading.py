@@ -12,7 +12,7 @@ from swarmwire_broker.sources import settings_of
 
 RESTART = {
     *("host", "port", "path", "unix", "unix_uids", "unix_gids", "unix_executables", "pipe", "name", "data", "sync"),
-    *("insecure", "log_format", "metrics", "allowed_origins", "allowed_hosts"),
+    *("insecure", "log_format", "metrics", "dashboard", "allowed_origins", "allowed_hosts"),
     *("limits.log_events", "limits.log_bytes", "limits.log_age_ms", "limits.log_rules", "limits.window_events"),
     *("limits.window_bytes", "limits.write_queue_events", "limits.write_queue_bytes", "limits.latest_topics"),
     *("limits.latest_bytes", "limits.dedupe_ms", "limits.dedupe_keys", "limits.dedupe_keys_per_subject"),
