@@ -19,7 +19,7 @@ export function loginPage({ status, login, again }) {
   return html`
     <main class="login" id="content">
       <section class="login-card">
-        <img class="login-mark" src="dashboard/icon.svg" alt="" width="44" height="44" />
+        <img src="dashboard/icon.svg" alt="" width="44" height="44" />
         <h1>${status.server?.name ?? "Swarmwire"}</h1>
         ${status.phase === "login" ? tokenForm(login) : ended(again)}
         ${status.error ? refusal(status.error) : nothing}

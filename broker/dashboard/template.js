@@ -3,7 +3,6 @@
 
 export { html, svg, nothing, render } from "./vendor/lit-html/lit-html.js";
 export { guard } from "./vendor/lit-html/directives/guard.js";
-export { keyed } from "./vendor/lit-html/directives/keyed.js";
 export { live } from "./vendor/lit-html/directives/live.js";
 export { ref } from "./vendor/lit-html/directives/ref.js";
 export { repeat } from "./vendor/lit-html/directives/repeat.js";

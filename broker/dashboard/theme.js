@@ -33,11 +33,6 @@ export class Theme {
     return this.#choice;
   }
 
-  /** Whether the page is dark just now. */
-  get isDark() {
-    return this.#choice === "auto" ? this.#system.matches : this.#choice === "dark";
-  }
-
   /** Goes on to the next choice: as the system, dark, light. */
   turn() {
     const next = CHOICES[(CHOICES.indexOf(this.#choice) + 1) % CHOICES.length] ?? "auto";

@@ -49,7 +49,6 @@ def _parser() -> argparse.ArgumentParser:
     add("--agents", type=_number(int, 1, MOST_AGENTS), default=24, help="how many agents there are (default 24)")
     add("--rate", type=_number(float, 0), default=150.0, help="what they report, in events a second (default 150)")
     add("--duration", type=_number(float, 0), help="end after so many seconds (default: until Ctrl-C)")
-    add("--no-browser", action="store_true", help="open no browser; it never does, so this changes nothing")
     return parser
 
 

@@ -6,7 +6,7 @@
  */
 
 import { Model } from "../../broker/dashboard/model/model.js";
-import { randomNumbers } from "./fakeworld.js";
+import { randomNumbers } from "./randomnumbers.js";
 
 const AGENTS = 20000;
 const OTHERS = 10000;

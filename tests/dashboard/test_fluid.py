@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from .bare import bare_page
@@ -9,7 +11,7 @@ from .brokers import Broker
 from .conftest import Open
 from .fluidity import measure
 from .loading import load
-from .pages import Dashboard
+from .pages import PATIENCE, Dashboard
 
 RATE, AGENTS = 20_000, 5_000
 SECONDS = 4.0
@@ -57,10 +59,10 @@ async def test_a_hidden_tab_asks_for_nothing_and_is_right_when_it_is_seen_again(
     dashboard = await open_page(served, "agents")
     await dashboard.ready()
     await dashboard.page.evaluate("() => globalThis.probe.hide(true)")
-    async with load(served, rate=2_000, agents=500, seconds=2):
+    async with load(served, rate=2_000, agents=500):
         before = await dashboard.page.evaluate("() => globalThis.probe.frames")
-        async with await served.client() as client:
-            async for event in client.subscribe("load.mark"):
+        async with await served.client() as client, asyncio.timeout(PATIENCE):
+            async for event in client.subscribe("load.mark", from_="start"):
                 if event.data >= 2:
                     break
         frames = await dashboard.page.evaluate("() => globalThis.probe.frames") - before

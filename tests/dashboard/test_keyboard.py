@@ -53,7 +53,7 @@ async def test_tab_goes_through_every_view_and_out_again(stage: Broker, open_pag
     for view in VIEWS:
         await dashboard.view(view)
         await dashboard.page.evaluate("() => document.activeElement.blur()")
-        await tab_to(dashboard, "main *, body")
+        await tab_to(dashboard, "main, main *")
         await tab_to(dashboard, "a.skip, body, nav a")
 
 
@@ -78,6 +78,7 @@ async def test_a_list_is_walked_with_arrows_and_opened_with_enter(served: Broker
     await press(dashboard, "Enter")
     await dashboard.until("the agent of this row", "() => globalThis.probe.slices.agents?.detail")
     await press(dashboard, "Escape")
+    await dashboard.until("no panel", "() => document.querySelector('main aside') === null")
     assert await dashboard.page.locator("main [role=row][data-index]").count() <= 60
 
 

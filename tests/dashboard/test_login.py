@@ -91,7 +91,8 @@ async def test_a_token_stays_over_a_reload_and_is_forgotten_at_the_logout(guarde
 
 async def test_an_expired_token_leads_back_to_the_login(guarded: Broker, open_page: Open) -> None:
     dashboard = await open_page(guarded)
-    await log_in(dashboard, token(LOOKING, expires_at=time.time() + 3))
+    await dashboard.page.get_by_label("Token").wait_for()  # the token is made when it can be used at once
+    await log_in(dashboard, token(LOOKING, expires_at=time.time() + 6))
     await dashboard.ready()
     await dashboard.shows("The token has expired", within="main")
     await log_in(dashboard, token(LOOKING))

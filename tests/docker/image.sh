@@ -33,10 +33,23 @@ is_healthy() { [[ $(docker inspect -f '{{.State.Health.Status}}' "$1") == health
 
 publish_and_read_back() {
     local url=$1
+    check "the dashboard is served, and the SDK beside it" serves_browsers "$url"
     check "publish from the host" client "$url" pub docker.image '{"n": 1}'
     check "publish again" client "$url" pub docker.image '"two"'
     check_equal "read back from the start" '{"n": 1} "two"' \
         "$(client "$url" sub 'docker.#' --from start --count 2 --json | data_of_events)"
+}
+
+serves_browsers() {
+    local origin=${1/#ws:/http:}
+    "$PYTHON" - "${origin%/ws}" <<'PROGRAM'
+import sys
+from urllib.request import ProxyHandler, build_opener
+
+for path, part in (("/", b"dashboard/main.js"), ("/dashboard/main.js", b"import"), ("/sdk/swarmwire.js", b"export")):
+    with build_opener(ProxyHandler({})).open(sys.argv[1] + path, timeout=5) as answer:
+        assert part in answer.read(), path
+PROGRAM
 }
 
 # With a subscriber that stays connected, so that there is somebody to drain.

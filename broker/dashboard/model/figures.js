@@ -1,10 +1,8 @@
 /** The broker's own figures over time, from what `metrics.get` answers. */
 
 import { fieldsOf, numberOf } from "./event.js";
-import { Series } from "./series.js";
+import { CHART_SECONDS, Series } from "./series.js";
 
-/** How far back charts reach. */
-const SECONDS = 900;
 const COLUMNS = ["publishes", "deliveries", "p50", "p99", "connections", "errors"];
 /** Counters shown as what they rise a second. */
 const RATES = ["publishes", "deliveries", "errors"];
@@ -12,7 +10,7 @@ const RATES = ["publishes", "deliveries", "errors"];
 export class Figures {
   /** @type {Record<string, number>} */
   gauges = {};
-  #series = new Series(COLUMNS, SECONDS);
+  #series = new Series(COLUMNS, CHART_SECONDS);
   /** @type {{ms: number, counters: Record<string, unknown>}|null} */
   #former = null;
 

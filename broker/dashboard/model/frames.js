@@ -1,7 +1,6 @@
 /**
  * Answers the page's question what is new: at once when it asks for something else, at most ten times a
- * second while
- * there is news, and after a quarter of a second at the latest, so that it asks again.
+ * second while there is news, and after a quarter of a second at the latest, so that it asks again.
  */
 
 /** @typedef {import("./slices.js").SliceName} SliceName */

@@ -34,8 +34,7 @@ import { Workload } from "./workload.js";
  *   | {is: "answer", id: number, data?: unknown, error?: Refusal}} HostMessage
  */
 
-/** How many beats are a second. */
-const SECOND = 4;
+const BEATS_A_SECOND = 1000 / BEAT_MS;
 
 export class Host {
   #post;
@@ -122,13 +121,13 @@ export class Host {
 
   /** @param {Wants} wants */
   #ask(wants) {
-    const former = this.#frames.query("clients");
-    const looked = this.#frames.query("tasks");
+    const { clients, tasks, tail } = wants;
+    const [formerClients, formerTasks] = [this.#frames.query("clients"), this.#frames.query("tasks")];
     this.#frames.ask(wants);
-    if (wants.tail === undefined) this.#tail.rest();
-    if (wants.clients !== undefined && wants.clients.selected !== former?.selected) this.#clients.hurry();
-    if (wants.clients !== undefined && former === undefined) this.#clients.hurry();
-    if (wants.tasks !== undefined && looked === undefined) this.#workload.hurry();
+    if (tail === undefined) this.#tail.rest();
+    const isOther = formerClients === undefined || clients?.selected !== formerClients.selected;
+    if (clients !== undefined && isOther) this.#clients.hurry();
+    if (tasks !== undefined && formerTasks === undefined) this.#workload.hurry();
   }
 
   /** @param {number} id @param {() => Promise<unknown>} work */
@@ -180,6 +179,6 @@ export class Host {
     this.#stopBeat = this.#clock.after(BEAT_MS, () => this.#beat());
     this.#intake.beat();
     this.#beats += 1;
-    if (this.#beats % SECOND === 0) this.#overview.note(this.#intake.model);
+    if (this.#beats % BEATS_A_SECOND === 0) this.#overview.note(this.#intake.model);
   }
 }

@@ -3,14 +3,13 @@
 import { fieldsOf, numberOf, textOf } from "./event.js";
 import { Figures } from "./figures.js";
 import { Poll } from "./poll.js";
-import { Series } from "./series.js";
+import { CHART_SECONDS, Series } from "./series.js";
 
 /** @typedef {import("./slices.js").OverviewSlice} OverviewSlice */
 /** @typedef {import("./model.js").Model} Model */
 /** @typedef {import("./stream.js").Clock} Clock */
 /** @typedef {(method: string, params?: unknown) => Promise<unknown>} Ask */
 
-const SECONDS = 900;
 const FIGURES_MS = 1000;
 const PING_MS = 5000;
 /** Over how long the broker works out the latency of publishes. */
@@ -18,7 +17,7 @@ const PERIOD = "1s";
 
 export class Overview {
   #figures = new Figures();
-  #seen = new Series(["events"], SECONDS);
+  #seen = new Series(["events"], CHART_SECONDS);
   /** @type {number|null} */
   #roundTripMs = null;
   /** @type {OverviewSlice["daemon"]} */
@@ -61,7 +60,7 @@ export class Overview {
   /** What was told to somebody else. */
   forget() {
     this.#figures = new Figures();
-    this.#seen = new Series(["events"], SECONDS);
+    this.#seen = new Series(["events"], CHART_SECONDS);
     this.#daemon = this.#roundTripMs = null;
     this.#busiest = { nowMs: -Infinity, top: [] };
   }

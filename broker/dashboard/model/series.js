@@ -1,5 +1,8 @@
 /** Numbers over time in columns, for charts: the last so many seconds. */
 
+/** How far back charts reach. */
+export const CHART_SECONDS = 900;
+
 export class Series {
   /** @type {number[]} seconds since 1970 */
   t = [];

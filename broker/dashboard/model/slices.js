@@ -27,7 +27,6 @@
  *   string[]}|null} identity
  * @property {string|null} durability
  * @property {string|null} transport  `websocket` or `http`
- * @property {string|null} clientId
  * @property {string|null} head  cursor of the newest event that the model has taken
  * @property {number} seen  events since the model began, those that conflation left out included
  * @property {number} rate  events a second
@@ -362,7 +361,4 @@
  */
 /** @typedef {keyof Slices} SliceName */
 
-/** @type {readonly SliceName[]} */
-export const SLICE_NAMES = Object.freeze([
-  "status", "overview", "topics", "topic", "agents", "tasks", "swarms", "clients", "tail",
-]);
+export {};

@@ -59,12 +59,6 @@ export function connectionStatus({ phase, attempt, retryAtMs, error, client }) {
     identity: identity === null ? null : { subject: identity.subject, expiresAtMs, publish, subscribe, call },
     durability: client?.durability ?? null,
     transport: client?.transport ?? null,
-    clientId: client?.id ?? null,
-    may: {
-      publish: publish.length > 0,
-      call: call.length > 0 || admin,
-      observe,
-      admin,
-    },
+    may: { publish: publish.length > 0, call: call.length > 0 || admin, observe, admin },
   };
 }

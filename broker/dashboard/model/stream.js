@@ -110,8 +110,7 @@ export class Stream {
 
   /**
    * Goes on with other options: from where it stands, or where the broker is too busy to read its log
-   * again, with the
-   * last values.
+   * again, with the last values.
    * @param {Record<string, unknown>} options
    * @param {boolean} isBusy
    */

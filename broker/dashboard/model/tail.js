@@ -39,17 +39,6 @@ class Line {
   }
 }
 
-/**
- * Two gaps as one, for those that came while nothing moved.
- * @param {TailGap} first
- * @param {TailGap} last
- * @returns {TailGap}
- */
-function joined(first, last) {
-  const dropped = first.dropped === null || last.dropped === null ? null : first.dropped + last.dropped;
-  return { ...last, from: first.from, dropped };
-}
-
 export class TailLines {
   revision = 0;
   /** Events that came while it was paused. */
@@ -58,8 +47,8 @@ export class TailLines {
   error = null;
   #pattern = "";
   #paused = false;
-  /** What was missed while it was paused. @type {TailGap|null} */
-  #missed = null;
+  /** What came while it was paused, for when it goes on. @type {Ring<Line|TailGap>} */
+  #waiting = new Ring(KEPT);
   /** @type {(topic: string) => boolean} */
   #test = () => false;
   /** @type {Ring<Line|TailGap>} */
@@ -87,8 +76,8 @@ export class TailLines {
 
   clear() {
     this.#lines = new Ring(KEPT);
+    this.#waiting = new Ring(KEPT);
     this.held = 0;
-    this.#missed = null;
     this.revision += 1;
   }
 
@@ -97,8 +86,8 @@ export class TailLines {
     if (paused === this.#paused) return;
     this.#paused = paused;
     this.held = 0;
-    if (this.#missed !== null) this.#lines.push(this.#missed);
-    this.#missed = null;
+    for (const line of this.#waiting.slice()) this.#lines.push(line);
+    this.#waiting = new Ring(KEPT);
     this.revision += 1;
   }
 
@@ -107,7 +96,7 @@ export class TailLines {
     if (this.#pattern !== "#" && !this.#test(event.topic)) return;
     this.revision += 1;
     if (this.#paused) this.held += 1;
-    else this.#lines.push(new Line((this.#keys += 1), event));
+    this.#newest.push(new Line((this.#keys += 1), event));
   }
 
   /** @param {Missing} gap @param {number} tsMs */
@@ -116,8 +105,11 @@ export class TailLines {
     if (reason === "epoch") this.clear();
     this.revision += 1;
     const gap = { key: (this.#keys += 1), gap: reason, from: start, to: end, dropped, tsMs };
-    if (!this.#paused || reason === "epoch") this.#lines.push(gap);
-    else this.#missed = this.#missed === null ? gap : joined(this.#missed, gap);
+    (reason === "epoch" ? this.#lines : this.#newest).push(gap);
+  }
+
+  get #newest() {
+    return this.#paused ? this.#waiting : this.#lines;
   }
 
   /**

@@ -1,7 +1,7 @@
 /** How often the broker is asked for the newest event of each topic: the rarer, the more topics change. */
 
 /** Milliseconds between ticks. */
-export const TEMPOS = Object.freeze([200, 500, 1000, 2000]);
+const TEMPOS = Object.freeze([200, 500, 1000, 2000]);
 /** Events a second that may come. */
 const MOST = 4000;
 /**

@@ -44,7 +44,7 @@ export class JsonView {
     const parsed = this.#parsed;
     return html`<div class="json" role="group" aria-label="JSON value">
       ${parsed === null
-        ? html`<div class="json-leaf json-raw">${cutText(text)}</div>`
+        ? html`<div class="json-leaf">${cutText(text)}</div>`
         : this.#node("", parsed.value, "$", 0)}
     </div>`;
   }

@@ -5,7 +5,7 @@ import { html, svg } from "../template.js";
 /** @typedef {"quiet" | "active" | "good" | "warn" | "bad" | "off"} Tone */
 
 /** Glyphs on a field of 12 x 12, one shape a tone; drawn as strokes. */
-export const GLYPHS = /** @type {Record<Tone, string>} */ ({
+const GLYPHS = /** @type {Record<Tone, string>} */ ({
   quiet: "M6 2.5a3.5 3.5 0 1 0 0 7a3.5 3.5 0 1 0 0-7",
   active: "M4 2.5l5.5 3.5l-5.5 3.5z",
   good: "M2.5 6.5l2.5 2.5l4.5-5.5",

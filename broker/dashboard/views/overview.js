@@ -2,6 +2,7 @@
 
 import { empty, loading } from "../parts/empty.js";
 import { figures } from "../parts/figures.js";
+import { forgottenText } from "../parts/forgotten.js";
 import { ICONS } from "../parts/icons.js";
 import { html, nothing } from "../template.js";
 import { overviewCards, overviewCharts } from "./overviewcharts.js";
@@ -55,6 +56,7 @@ function head(status, overview, format) {
     status?.durability && `events ${DURABILITIES[status.durability] ?? status.durability}`,
     overview?.daemon && `up ${format.duration(overview.daemon.uptime)}`,
     overview?.roundTripMs && `round trip ${format.latency(overview.roundTripMs)}`,
+    status && forgottenText(status.dropped, format),
   ];
   return html`
     <div class="view-head">

@@ -43,7 +43,7 @@ export function swarmDetail(swarm, rows, context) {
       ${votes("Decisions", "swarm.decide", swarm.decisions, swarm.forgotten.decisions, (decision) => decisionCard(decision, context))}
       <section class="card"><div class="card-head"><h2>Log</h2></div><div class="card-body">
         ${log.length === 0
-          ? html`<p class="faint">Nothing has happened since this page was opened.</p>`
+          ? html`<p class="faint">The log of the broker holds nothing that happened in it.</p>`
           : timeline(log, `Log of ${id}`)}
       </div></section>
     </div>

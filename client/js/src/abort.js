@@ -7,12 +7,13 @@ const watched = new WeakMap();
 
 /**
  * Call this when the signal is aborted; returns what takes it back, harmless twice. Of a signal that was
- * aborted before nothing is heard.
- * @param {AbortSignal} signal
+ * aborted before nothing is heard, and nothing without a signal.
+ * @param {AbortSignal | undefined} signal
  * @param {() => void} aborted
  * @returns {() => void}
  */
 export function onAbort(signal, aborted) {
+  if (signal === undefined) return () => {};
   const { calls } = watched.get(signal) ?? watch(signal);
   const call = () => aborted(); // the same function may be given twice
   calls.add(call);

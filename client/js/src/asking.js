@@ -1,5 +1,6 @@
 import { parseCursor } from "./protocol/cursor.js";
 import { errorFrom, SwarmwireError } from "./protocol/errors.js";
+import { MOST_BYTES } from "./size.js";
 
 /** @typedef {import("./core.js").Core} Core */
 /** @typedef {import("./feed.js").Feed} Feed */
@@ -12,8 +13,6 @@ import { errorFrom, SwarmwireError } from "./protocol/errors.js";
 
 /** Bytes of a subscribe around its subscriptions, with room to spare. */
 const ENVELOPE = 128;
-/** No character of a string takes more bytes of UTF-8. */
-const MOST_BYTES = 3;
 
 /**
  * The subscribes and unsubscribes of one connection. They are decided at once when they are answered, before

@@ -1,6 +1,7 @@
 import { askFor } from "./ask.js";
 import { Caller } from "./caller.js";
 import { Core } from "./core.js";
+import { disposeBy } from "./disposal.js";
 import { checkHandler, handleEvents } from "./eventhandler.js";
 import { Handlers } from "./handlers.js";
 import { Lifecycle } from "./lifecycle.js";
@@ -283,6 +284,4 @@ export class Client {
   }
 }
 
-if (Symbol.asyncDispose) {
-  Object.defineProperty(Client.prototype, Symbol.asyncDispose, { value: Client.prototype.disconnect });
-}
+disposeBy(Client.prototype, Client.prototype.disconnect);

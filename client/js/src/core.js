@@ -4,6 +4,7 @@ import { Emitter } from "./emitter.js";
 import { Pings } from "./pings.js";
 import { parseCursor } from "./protocol/cursor.js";
 import { Disconnected } from "./protocol/errors.js";
+import { randomHex } from "./randomhex.js";
 import { Receiver } from "./receiver.js";
 import { Subscriptions } from "./subscriptions.js";
 
@@ -60,7 +61,7 @@ export class Core {
    */
   closingError = null;
   /** 128 random bits that are kept over reconnects. */
-  instance = newInstance();
+  instance = randomHex(16);
   #ids = 0;
   #receiver;
   /** @type {((wire: Wire, welcome: Welcome) => void)[]} */
@@ -230,9 +231,4 @@ export class Core {
 /** The error of who asks for something after the end that was meant. */
 export function disconnected() {
   return new Disconnected("The client was disconnected.");
-}
-
-function newInstance() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

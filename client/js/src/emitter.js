@@ -1,4 +1,6 @@
-import { SwarmwireError } from "./protocol/errors.js";
+import { wrong } from "./options.js";
+
+/** @typedef {import("./protocol/errors.js").SwarmwireError} SwarmwireError */
 
 /**
  * What the listeners of each client event are called with.
@@ -53,13 +55,9 @@ export class Emitter {
   listen(name, listener) {
     const listeners = this.#listeners.get(name);
     if (listeners === undefined) {
-      const sentence = `Expected the name of a client event (${CLIENT_EVENTS.join(", ")}), got ${name}.`;
-      throw new SwarmwireError("INVALID_MESSAGE", sentence, { field: "name" });
+      throw wrong("name", `the name of a client event (${CLIENT_EVENTS.join(", ")})`, name);
     }
-    if (typeof listener !== "function") {
-      const sentence = `Expected a function, got ${String(listener)}.`;
-      throw new SwarmwireError("INVALID_MESSAGE", sentence, { field: "listener" });
-    }
+    if (typeof listener !== "function") throw wrong("listener", "a function", listener);
     const entry = { call: listener };
     listeners.add(entry);
     return () => {

@@ -1,7 +1,8 @@
-import { SwarmwireError } from "./protocol/errors.js";
+import { wrong } from "./options.js";
 
 /** @typedef {import("./core.js").Core} Core */
 /** @typedef {import("./events.js").Event} Event */
+/** @typedef {import("./protocol/errors.js").SwarmwireError} SwarmwireError */
 /** @typedef {import("./subscription.js").Subscription} Subscription */
 
 /**
@@ -28,9 +29,7 @@ export function handleEvents(core, subscription, handler) {
  * @throws {SwarmwireError} INVALID_MESSAGE for what is no function
  */
 export function checkHandler(handler) {
-  if (typeof handler === "function") return;
-  const sentence = `Expected a function, got ${String(handler)}.`;
-  throw new SwarmwireError("INVALID_MESSAGE", sentence, { field: "handler" });
+  if (typeof handler !== "function") throw wrong("handler", "a function", handler);
 }
 
 /**

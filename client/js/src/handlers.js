@@ -1,6 +1,6 @@
 import { SwarmwireError, errorFrom } from "./protocol/errors.js";
 import { Handler } from "./handler.js";
-import { checkNames } from "./options.js";
+import { checkNames, wrong } from "./options.js";
 import { RunningCall } from "./runningcall.js";
 
 /** @typedef {import("./core.js").Core} Core */
@@ -225,15 +225,6 @@ export class Handlers {
  */
 function refuse(wire, id, code, message) {
   wire.send({ type: "error", id, code, message });
-}
-
-/**
- * @param {string} field
- * @param {string} expected
- * @param {unknown} got
- */
-function wrong(field, expected, got) {
-  return new SwarmwireError("INVALID_MESSAGE", `Expected ${expected}, got ${String(got)}.`, { field });
 }
 
 function takenAway() {

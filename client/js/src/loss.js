@@ -1,7 +1,5 @@
 import { CLOSES, Disconnected, SwarmwireError } from "./protocol/errors.js";
-
-/** The close code of a connection that ended without one. */
-export const ABNORMAL = 1006;
+import { ABNORMAL } from "./transports/carrier.js";
 
 /** @type {readonly string[]} */
 const FINAL = ["AUTHENTICATION_FAILED", "TOKEN_EXPIRED", "UNSUPPORTED_VERSION", "INVALID_MESSAGE"];

@@ -186,10 +186,12 @@ export function checkNames(options, names) {
 }
 
 /**
+ * The error of an argument that is not what was expected. It shows the argument, so this is for none that may
+ * be a secret.
  * @param {string} field
  * @param {string} expected
  * @param {unknown} got
  */
-function wrong(field, expected, got) {
+export function wrong(field, expected, got) {
   return new SwarmwireError("INVALID_MESSAGE", `Expected ${expected}, got ${String(got)}.`, { field });
 }

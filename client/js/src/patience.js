@@ -1,4 +1,5 @@
 import { onAbort } from "./abort.js";
+import { wrong } from "./options.js";
 import { SwarmwireError } from "./protocol/errors.js";
 
 /** @typedef {import("./clock.js").Clock} Clock */
@@ -21,8 +22,7 @@ import { SwarmwireError } from "./protocol/errors.js";
 export function patienceOf(timeoutMs, fallback) {
   const ms = timeoutMs ?? fallback;
   if (typeof ms === "number" && !Number.isNaN(ms)) return ms;
-  const sentence = `Expected milliseconds, got ${String(ms)}.`;
-  throw new SwarmwireError("INVALID_MESSAGE", sentence, { field: "timeoutMs" });
+  throw wrong("timeoutMs", "milliseconds", ms);
 }
 
 /**
@@ -44,8 +44,8 @@ export function checkPatience({ what, ms, signal }) {
  * @returns {() => void}
  */
 export function watchPatience(clock, { what, ms, signal }, end) {
-  const stop = ms === Infinity ? nothing : clock.after(ms, () => over(timedOut(what, ms)));
-  const forget = signal === undefined ? nothing : onAbort(signal, () => over(signal.reason));
+  const stop = clock.after(ms, () => over(timedOut(what, ms)));
+  const forget = onAbort(signal, () => over(signal?.reason));
   const release = () => {
     stop();
     forget();
@@ -66,5 +66,3 @@ export function watchPatience(clock, { what, ms, signal }, end) {
 function timedOut(what, ms) {
   return new SwarmwireError("TIMEOUT", `This ${what} was not answered within ${ms} ms.`);
 }
-
-function nothing() {}

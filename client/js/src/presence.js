@@ -58,14 +58,3 @@ const ON_PAGE = ["visibilitychange", "resume"];
  *   document?: Target & { visibilityState: string },
  * }} Scope
  */
-
-const LOOPBACK = /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/;
-
-/**
- * Whether a URL leads to a place that is there without a network.
- * @param {string} url
- */
-export function isNearby(url) {
-  const { protocol, hostname } = new URL(url);
-  return protocol === "unix:" || LOOPBACK.test(hostname);
-}

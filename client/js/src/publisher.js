@@ -1,10 +1,11 @@
+import { disconnected } from "./core.js";
 import { encode } from "./protocol/codec.js";
-import { Disconnected } from "./protocol/errors.js";
 import { checkTopic } from "./protocol/topics.js";
 import { checkNames } from "./options.js";
 import { Outgoing } from "./outgoing.js";
 import { checkPatience, patienceOf, watchPatience } from "./patience.js";
 import { PendingPublish } from "./pendingpublish.js";
+import { randomHex } from "./randomhex.js";
 
 /** @typedef {import("./core.js").Core} Core */
 /** @typedef {import("./patience.js").Wait} Wait */
@@ -46,7 +47,7 @@ export class Publisher {
     requests.also((message) => this.#outgoing.settle(message));
     core.onWelcome((wire, welcome) => this.#outgoing.connected(wire, welcome));
     core.onLoss(() => this.#outgoing.lost());
-    core.onEnd((error) => this.#outgoing.end(error ?? new Disconnected("The client was disconnected.")));
+    core.onEnd((error) => this.#outgoing.end(error ?? disconnected()));
   }
 
   /**
@@ -118,10 +119,4 @@ export class Publisher {
     this.#keys += 1;
     return `${this.#prefix}:${this.#keys}`;
   }
-}
-
-/** @param {number} bytes */
-function randomHex(bytes) {
-  const numbers = crypto.getRandomValues(new Uint8Array(bytes));
-  return Array.from(numbers, (number) => number.toString(16).padStart(2, "0")).join("");
 }

@@ -1,3 +1,4 @@
+import { disposeBy } from "./disposal.js";
 import { errorFrom, SwarmwireError } from "./protocol/errors.js";
 
 /** @typedef {import("./requests.js").Answer} Answer */
@@ -136,10 +137,4 @@ function tooSlow(limit) {
 /** @type {Step} */
 const ENDED = Object.freeze({ value: undefined, done: true });
 
-if (Symbol.asyncDispose) {
-  Object.defineProperty(ReplyStream.prototype, Symbol.asyncDispose, {
-    value: /** @this {ReplyStream} */ function () {
-      return this.return();
-    },
-  });
-}
+disposeBy(ReplyStream.prototype, ReplyStream.prototype.return);

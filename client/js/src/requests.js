@@ -1,3 +1,4 @@
+import { disconnected } from "./core.js";
 import { encode } from "./protocol/codec.js";
 import { Disconnected, SwarmwireError, errorFrom } from "./protocol/errors.js";
 import { checkPatience, patienceOf, watchPatience } from "./patience.js";
@@ -95,18 +96,12 @@ export class Requests {
     return true;
   }
 
-  /**
-   * The error of a request that needs a connection while there is none.
-   * @param {string} what
-   */
-  offline(what) {
-    return this.#ended ?? new Disconnected(`There is no connection for this ${what}; it was not sent.`);
-  }
-
   /** @param {string} what */
   #wire(what) {
     const wire = this.#core.wire;
-    if (wire === null) throw this.offline(what);
+    if (wire === null) {
+      throw this.#ended ?? new Disconnected(`There is no connection for this ${what}; it was not sent.`);
+    }
     if (this.#waiting.size < MAX_PENDING) return wire;
     const sentence = `At most ${MAX_PENDING} requests wait for their answers at once.`;
     throw new SwarmwireError("LIMIT_EXCEEDED", sentence);
@@ -135,7 +130,7 @@ export class Requests {
 
   /** @param {SwarmwireError | null} error */
   #end(error) {
-    this.#ended = error ?? new Disconnected("The client was disconnected.");
+    this.#ended = error ?? disconnected();
     this.#lost();
   }
 }

@@ -6,7 +6,6 @@ import { checkSize } from "./size.js";
 
 /** @typedef {import("./core.js").Core} Core */
 /** @typedef {import("./core.js").Wire} Wire */
-/** @typedef {import("./protocol/errors.js").SwarmwireError} SwarmwireError */
 /** @typedef {import("./protocol/messages.js").ClientMessage} ClientMessage */
 /** @typedef {import("./protocol/messages.js").Dispatch} Dispatch */
 

@@ -1,10 +1,12 @@
+import { onAbort } from "./abort.js";
 import { Heartbeat } from "./heartbeat.js";
 import { Incoming } from "./incoming.js";
-import { ABNORMAL, Loss, lossOf } from "./loss.js";
+import { Loss, lossOf } from "./loss.js";
 import { decode, encode } from "./protocol/codec.js";
 import { parseCursor } from "./protocol/cursor.js";
 import { Disconnected, errorFrom, SwarmwireError } from "./protocol/errors.js";
 import { selectVersion } from "./protocol/versions.js";
+import { ABNORMAL } from "./transports/carrier.js";
 import { wireOf } from "./wire.js";
 
 /** @typedef {import("./core.js").Core} Core */
@@ -81,8 +83,7 @@ export class Session {
       this.#failed = reject;
     });
     welcomed.catch(() => {}); // also where nobody comes to wait for it
-    const giveUp = () => this.#failed(signal.reason);
-    signal.addEventListener("abort", giveUp);
+    const forget = onAbort(signal, () => this.#failed(signal.reason));
     try {
       const { WebSocket, fallback } = this.#core.settings;
       this.#carrier = await dial(url, this.#hooks, { WebSocket, fallback, signal });
@@ -95,7 +96,7 @@ export class Session {
       this.#carrier?.abort();
       throw fault;
     } finally {
-      signal.removeEventListener("abort", giveUp);
+      forget();
     }
   }
 

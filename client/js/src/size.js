@@ -1,7 +1,7 @@
 import { SwarmwireError } from "./protocol/errors.js";
 
 /** No character of a string takes more bytes of UTF-8. */
-const MOST_BYTES = 3;
+export const MOST_BYTES = 3;
 
 const encoder = new TextEncoder();
 

@@ -1,9 +1,10 @@
 import { onAbort } from "./abort.js";
 import { Buffer } from "./buffer.js";
+import { disposeBy } from "./disposal.js";
 import { Gap, Live } from "./events.js";
-import { checkNames } from "./options.js";
+import { checkNames, wrong } from "./options.js";
 import { Progress } from "./progress.js";
-import { Disconnected, SwarmwireError } from "./protocol/errors.js";
+import { Disconnected } from "./protocol/errors.js";
 
 /** @typedef {import("./ask.js").Ask} Ask */
 /** @typedef {import("./ask.js").From} From */
@@ -12,6 +13,7 @@ import { Disconnected, SwarmwireError } from "./protocol/errors.js";
 /** @typedef {import("./events.js").Event} Event */
 /** @typedef {import("./feed.js").Feed} Feed */
 /** @typedef {import("./place.js").ResumePlace} ResumePlace */
+/** @typedef {import("./protocol/errors.js").SwarmwireError} SwarmwireError */
 
 const OPTIONS = "from mode conflateMs queueSize buffer gaps live resume signal".split(" ");
 
@@ -75,7 +77,7 @@ export class Subscription {
     this.ready = this.#settled(this.#feed);
     this.ready.catch(() => {}); // also where nobody waits for it
     this.#feed.stopped = () => this.#stopped();
-    if (signal !== undefined) this.#forgetSignal = onAbort(signal, () => this.close());
+    this.#forgetSignal = onAbort(signal, () => this.close());
   }
 
   /**
@@ -185,10 +187,7 @@ export class Subscription {
   }
 }
 
-if (Symbol.asyncDispose) {
-  const { prototype } = Subscription;
-  Object.defineProperty(prototype, Symbol.asyncDispose, { value: prototype.return });
-}
+disposeBy(Subscription.prototype, Subscription.prototype.return);
 
 /**
  * Check what is asked of a subscription here; what is asked of the broker is checked by `askFor`.
@@ -200,13 +199,4 @@ export function checkOptions(options) {
   const { buffer = 1 } = options;
   if (typeof buffer === "number" && buffer >= 1) return;
   throw wrong("buffer", "room for at least 1 event", buffer);
-}
-
-/**
- * @param {string} field
- * @param {string} expected
- * @param {unknown} got
- */
-function wrong(field, expected, got) {
-  return new SwarmwireError("INVALID_MESSAGE", `Expected ${expected}, got ${String(got)}.`, { field });
 }

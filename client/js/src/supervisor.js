@@ -1,10 +1,11 @@
+import { onAbort } from "./abort.js";
 import { Backoff } from "./backoff.js";
+import { disconnected } from "./core.js";
 import { failureOf, Loss } from "./loss.js";
 import { Pause } from "./pause.js";
-import { isNearby } from "./presence.js";
 import { Disconnected } from "./protocol/errors.js";
 import { Reach } from "./reach.js";
-import { shownUrl } from "./transports/url.js";
+import { isNearby, shownUrl } from "./transports/url.js";
 import { VERSION } from "./version.js";
 
 /** @typedef {import("./core.js").Core} Core */
@@ -98,7 +99,7 @@ export class Supervisor {
   /** Close politely; no other connection follows. */
   leave() {
     this.#leaving = true;
-    this.#attempt.abort(new Loss(new Disconnected("The client was disconnected.")));
+    this.#attempt.abort(new Loss(disconnected()));
     this.#pause.cut();
     this.#session?.leave();
   }
@@ -220,7 +221,7 @@ export class Supervisor {
  */
 function unlessAborted(work, signal) {
   return new Promise((resolve, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-    work.then(resolve, reject);
+    const forget = onAbort(signal, () => reject(signal.reason));
+    void work.then(resolve, reject).finally(forget);
   });
 }

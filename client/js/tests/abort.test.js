@@ -51,3 +51,9 @@ test("what is taken back while others are told is not called any more", () => {
   assert.deepEqual(heard, ["first"]);
   assert.equal(listeners(controller.signal), 0);
 });
+
+test("without a signal nothing is heard, and taking it back is harmless", () => {
+  const off = onAbort(undefined, () => assert.fail("nobody aborted anything"));
+  off();
+  off();
+});

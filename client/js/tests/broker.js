@@ -63,7 +63,7 @@ export class Nursery {
   async ask(order, answer) {
     const told = new Promise((resolve) => this.#waiting.set(answer, resolve));
     this.#process.stdin.write(`${JSON.stringify(order)}\n`);
-    const timer = AbortSignal.timeout(20_000);
+    const timer = AbortSignal.timeout(60_000);
     const late = once(timer, "abort").then(() => {
       throw new Error(`Nothing was heard of ${answer}.\n${this.#log}`);
     });

@@ -12,9 +12,9 @@ import { play } from "./contract/stage.js";
 
 const WAYS = /** @type {const} */ (["ws", "unix", "http"]);
 const AT_ONCE = 6;
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 120_000;
 const PROGRAM = fileURLToPath(new URL("program.js", import.meta.url));
-const SOON_MS = 20_000;
+const SOON_MS = 60_000;
 
 const nursery = new Nursery();
 /** @type {Map<string, Promise<import("./broker.js").Broker>>} */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { isNearby, Presence } from "../src/presence.js";
+import { Presence } from "../src/presence.js";
 import { FakeWorld } from "./fakebroker.js";
 
 function watched(world) {
@@ -46,11 +46,4 @@ test("after the end nothing is told, and it ends twice without harm", () => {
   world.network(false);
   world.show("visible");
   assert.deepEqual(told, []);
-});
-
-test("what is on this machine needs no network", () => {
-  const near = ["ws://localhost:1/ws", "ws://127.8.9.1/ws", "http://[::1]:80", "unix:///a/b.sock"];
-  const far = ["ws://10.0.0.1/ws", "wss://localhost.example.org/ws", "ws://127.example.org/"];
-  assert.deepEqual(near.map(isNearby), near.map(() => true));
-  assert.deepEqual(far.map(isNearby), far.map(() => false));
 });

@@ -29,7 +29,7 @@ for (const [place, code] of examples.entries()) {
     // In this directory `swarmwire` is the package itself.
     const { stdout, stderr } = await run(process.execPath, ["--input-type=module", "--eval", program], {
       cwd: home,
-      timeout: 30_000,
+      timeout: 60_000,
     });
     const said = [...code.matchAll(/\/\/ -> (.*)$/gm)].map(([, line]) => line);
     assert.ok(said.length > 0);

@@ -95,7 +95,7 @@ test("a broker with a login asks for a token, tells a wrong one, and again when 
   page.open(url, "wrong");
   const refused = await page.until(({ status }) => status.phase === "login" && status.error !== null);
   assert.equal(refused.status.error?.code, "AUTHENTICATION_FAILED");
-  page.open(url, token({ lifeMs: 3000, permissions: { subscribe: ["a.#"] } }));
+  page.open(url, token({ lifeMs: 6000, permissions: { subscribe: ["a.#"] } }));
   const ready = await page.until(isLive);
   assert.deepEqual([ready.status.may.publish, ready.status.identity?.subscribe], [false, ["a.#"]]);
   const expired = await page.until(({ status }) => status.phase === "login");

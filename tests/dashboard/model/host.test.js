@@ -123,18 +123,6 @@ test("a token that may nothing but read says so", async () => {
   made.close();
 });
 
-test("votes that were too many for their queue are told", async () => {
-  const { connected, look, host: made } = host();
-  const client = connected();
-  client.reading("#").push(LIVE);
-  await settled();
-  client.reading("swarm.#").push({ start: "e1:1", end: "e1:9", reason: "overflow", dropped: 8 });
-  await settled();
-  const { status } = await look();
-  assert.deepEqual([status.gapCount, status.gaps[0]?.dropped], [1, 8]);
-  made.close();
-});
-
 test("what one may do stays known while the connection is lost", async () => {
   const { connected, look, host: made } = host();
   const client = connected();

@@ -8,7 +8,7 @@ import { Host } from "../../../broker/dashboard/model/host.js";
 /** @typedef {import("../../../broker/dashboard/model/slices.js").Slices} Slices */
 /** @typedef {import("../../../broker/dashboard/model/slices.js").Queries} Queries */
 
-const PATIENCE_MS = 20000;
+const PATIENCE_MS = 60000;
 
 export class Page {
   /** @type {Partial<Slices>} */

@@ -6,7 +6,7 @@ import { Pace } from "../../../broker/dashboard/model/pace.js";
 import { search } from "../../../broker/dashboard/model/topicsearch.js";
 import { TopicTree } from "../../../broker/dashboard/model/topictree.js";
 import { Values } from "../../../broker/dashboard/model/values.js";
-import { randomNumbers } from "../fakeworld.js";
+import { randomNumbers } from "../randomnumbers.js";
 import { event } from "./events.js";
 
 /** @param {Iterable<string>} topics */

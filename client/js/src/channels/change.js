@@ -7,12 +7,10 @@ import { parseTopic } from "./topics.js";
 
 /**
  * @typedef {import("./pubsub.js").Event} Event
- * @typedef {import("./pubsub.js").EventStream} EventStream
  * @typedef {import("./record.js").Fields} Fields
  *
  * @typedef {(error: unknown, event: Event | null) => void} OnError told of what went wrong: the error, and
- *   the event at
- *   fault, or null if the subscription itself failed
+ *   the event at fault, or null if the subscription itself failed
  */
 
 /**

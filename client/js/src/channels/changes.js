@@ -1,5 +1,6 @@
 /** The changes of a subscription, as an async iterator. */
 
+import { disposeBy } from "../disposal.js";
 import { readChange, report } from "./change.js";
 import { parseTopic } from "./topics.js";
 
@@ -93,13 +94,7 @@ export class Changes {
   }
 }
 
-if (Symbol.asyncDispose) {
-  Object.defineProperty(Changes.prototype, Symbol.asyncDispose, {
-    value: Changes.prototype.close,
-    configurable: true,
-    writable: true,
-  });
-}
+disposeBy(Changes.prototype, Changes.prototype.close);
 
 /**
  * @param {unknown} item

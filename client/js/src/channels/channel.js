@@ -1,5 +1,6 @@
 /** What the agent, task and swarm channels have in common: publish records, watch them, handle them. */
 
+import { disposeBy } from "../disposal.js";
 import { SwarmwireError } from "../protocol/errors.js";
 import { Changes } from "./changes.js";
 import { checkedRecord } from "./record.js";
@@ -16,8 +17,7 @@ import { buildPattern, buildTopic } from "./topics.js";
  * @typedef {SubscribeOptions & {itemId?: string | null, onError?: OnError}} ItemOptions
  *
  * @typedef {(() => void) & {ready: Promise<void>}} Removal ends a handler when it is called; `ready` is
- *   fulfilled once
- *   the handler is subscribed, and rejected where it will not be
+ *   fulfilled once the handler is subscribed, and rejected where it will not be
  */
 
 /**
@@ -136,13 +136,7 @@ export class Channel {
   }
 }
 
-if (Symbol.asyncDispose) {
-  Object.defineProperty(Channel.prototype, Symbol.asyncDispose, {
-    value: Channel.prototype.close,
-    configurable: true,
-    writable: true,
-  });
-}
+disposeBy(Channel.prototype, Channel.prototype.close);
 
 /**
  * An id, which the shape of its record has checked to be a text.

@@ -16,7 +16,6 @@
  *
  * @typedef {AsyncIterable<unknown> & Subscribed} EventStream events, and whatever marks were asked for
  *
- * @typedef {import("../protocol/messages.js").StartAt} StartAt
  * @typedef {"now" | "start" | "latest" | {cursor: string} | {last: number} | {sinceMs: number}} Start
  *
  * @typedef {object} PublishOptions each is handed on as it is

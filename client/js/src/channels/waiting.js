@@ -15,8 +15,7 @@ import { parseTopic } from "./topics.js";
  *
  * @typedef {object} WaitOptions
  * @property {number | null} [timeoutMs] includes the way to the broker; by default without a limit. 0 fails
- *   unless the
- *   answer is at hand without waiting, which over a network it never is
+ *   unless the answer is at hand without waiting, which over a network it never is
  * @property {Start} [from] where to look from; by default the last events
  * @property {AbortSignal} [signal] gives it up
  *
@@ -75,7 +74,7 @@ async function first(stream, { events, isAnswer, what }) {
 /** The end of a caller's patience: a time, a signal, or whichever comes first. */
 class Limit {
   #stop;
-  #forget = () => {};
+  #forget;
   /** @type {(reason: unknown) => void} */
   #reach = () => {};
 
@@ -92,7 +91,7 @@ class Limit {
       })
     );
     this.#stop = clock.after(ms, () => this.#reach(new SwarmwireError("TIMEOUT", sentence)));
-    if (signal !== undefined) this.#forget = onAbort(signal, () => this.#reach(signal.reason));
+    this.#forget = onAbort(signal, () => this.#reach(signal?.reason));
   }
 
   close() {

@@ -26,10 +26,10 @@ import {
  */
 
 /** The longest `id` of a request, in bytes of UTF-8. */
-export const MAX_ID_BYTES = 64;
+const MAX_ID_BYTES = 64;
 
 /** What the ids of the broker's own calls begin with, and those that a client makes up may not. */
-export const BROKER_ID_PREFIX = "b:";
+const BROKER_ID_PREFIX = "b:";
 
 const utf8 = new TextEncoder();
 

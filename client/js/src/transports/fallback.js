@@ -1,3 +1,4 @@
+import { onAbort } from "../abort.js";
 import { SwarmwireError } from "../protocol/errors.js";
 import { httpBase } from "./url.js";
 import { dialWebSocket } from "./websocket.js";
@@ -51,13 +52,12 @@ async function dialInTime(url, hooks, { WebSocket, signal }, { attemptMs }) {
   const attempt = new AbortController();
   const late = new SwarmwireError("UNAVAILABLE", `No WebSocket opened within ${attemptMs} ms.`);
   const timer = setTimeout(() => attempt.abort(late), attemptMs);
-  const given = () => attempt.abort(signal?.reason);
-  signal?.addEventListener("abort", given);
+  const forget = onAbort(signal, () => attempt.abort(signal?.reason));
   try {
     return await dialWebSocket(url, hooks, { WebSocket, signal: attempt.signal });
   } finally {
     clearTimeout(timer);
-    signal?.removeEventListener("abort", given);
+    forget();
   }
 }
 

@@ -4,14 +4,13 @@ import { ABNORMAL, CLOSE_TIMEOUT_MS, Ending } from "./carrier.js";
 import { decided, takeBatch } from "./httpbatch.js";
 import { callOverHttp } from "./httpcall.js";
 import { Bye, ENDS, Lost, byeFor, errorMessage, parsed, problemOf } from "./httpproblem.js";
-import { HELLO, HttpRequests, NDJSON, PUBLISH } from "./httprequests.js";
+import { HELLO, HttpRequests, NDJSON, OK, PUBLISH } from "./httprequests.js";
 import { HttpSubscriptions } from "./httpsubscriptions.js";
 
 /** @typedef {import("./carrier.js").Hooks} Hooks */
 /** @typedef {import("./httpbatch.js").Sent} Sent */
 /** @typedef {import("./httpproblem.js").RequestId} RequestId */
 
-const OK = 200;
 const SILENT_BEATS = 2;
 const NO_BROKER = "The other side is no Swarmwire broker.";
 const IN_TURN = ["publish", "subscribe", "unsubscribe", "auth", "call"];
@@ -23,7 +22,7 @@ const IN_TURN = ["publish", "subscribe", "unsubscribe", "auth", "call"];
  * its way while the next gathers, and what follows them waits for their answer. What loses a request or a
  * stream loses the connection, so that reconnecting and resuming are the client's own.
  */
-export class HttpCarrier {
+class HttpCarrier {
   /** @type {"http"} */
   kind = "http";
   #requests;

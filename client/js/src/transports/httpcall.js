@@ -1,8 +1,7 @@
 import { MAX_RECEIVED_BYTES } from "./carrier.js";
 import { Lost, errorMessage, parsed, problemOf } from "./httpproblem.js";
-import { NDJSON } from "./httprequests.js";
+import { NDJSON, OK } from "./httprequests.js";
 
-const OK = 200;
 
 /**
  * Ask a method, and deliver each reply as it comes.
@@ -44,7 +43,9 @@ async function* linesOf(pieces) {
     const lines = (rest + piece).split("\n");
     rest = /** @type {string} */ (lines.pop());
     yield* lines.filter((line) => line !== "");
-    if (rest.length > MAX_RECEIVED_BYTES) throw new Lost(`A reply has at most ${MAX_RECEIVED_BYTES} bytes.`);
+    if (rest.length > MAX_RECEIVED_BYTES) {
+      throw new Lost(`A reply has at most ${MAX_RECEIVED_BYTES} characters.`);
+    }
   }
   if (rest !== "") yield rest;
 }

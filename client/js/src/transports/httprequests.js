@@ -1,3 +1,4 @@
+import { onAbort } from "../abort.js";
 import { SwarmwireError } from "../protocol/errors.js";
 import { MAX_RECEIVED_BYTES } from "./carrier.js";
 import { Lost } from "./httpproblem.js";
@@ -8,6 +9,8 @@ export const PUBLISH = "v1/publish";
 export const EVENTS = "v1/events";
 const HEALTH = "healthz";
 export const NDJSON = "application/x-ndjson";
+
+export const OK = 200;
 
 /**
  * @typedef {object} Asking
@@ -101,9 +104,8 @@ export class HttpRequests {
    */
   async answering(path, { method = "GET", headers, body, blind, signal, silenceMs = null }, read) {
     const silence = new Silence(silenceMs);
-    const given = () => silence.stop(signal?.reason);
     signal?.throwIfAborted();
-    signal?.addEventListener("abort", given);
+    const forget = onAbort(signal, () => silence.stop(signal?.reason));
     try {
       const response = await fetch(new URL(path, this.#base), {
         method,
@@ -121,7 +123,7 @@ export class HttpRequests {
       if (error instanceof TypeError || error === silence.signal.reason) throw lostBy(error);
       throw error;
     } finally {
-      signal?.removeEventListener("abort", given);
+      forget();
       silence.stop();
     }
   }

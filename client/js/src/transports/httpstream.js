@@ -1,7 +1,7 @@
 import { SwarmwireError } from "../protocol/errors.js";
 import { MAX_RECEIVED_BYTES } from "./carrier.js";
 import { Bye, Lost, errorMessage, parsed, problemOf } from "./httpproblem.js";
-import { EVENTS } from "./httprequests.js";
+import { EVENTS, OK } from "./httprequests.js";
 import { FrameReader } from "./sse.js";
 
 /** @typedef {import("./httprequests.js").HttpRequests} HttpRequests */
@@ -19,7 +19,6 @@ import { FrameReader } from "./sse.js";
 
 /** @typedef {{ sub: string, cursor?: string, error?: object }} SubscribeResult */
 
-const OK = 200;
 
 /**
  * One subscription: a stream of server-sent events of its own, and what it says as messages. All of them are

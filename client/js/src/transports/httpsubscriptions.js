@@ -108,7 +108,7 @@ export class HttpSubscriptions {
     const running = this.#streams.get(name);
     if (running === undefined) return false;
     this.#streams.delete(name);
-    running.stream.giveUp("CANCELLED", "Another subscription has taken its name.");
+    running.stream.giveUp("CANCELLED", "The subscription was given up before it began.");
     running.abort.abort();
     return true;
   }

@@ -1,5 +1,6 @@
 import { createConnection } from "node:net";
 
+import { onAbort } from "../abort.js";
 import { SwarmwireError } from "../protocol/errors.js";
 import { FrameCutter, PREFACE, frame } from "../protocol/framing.js";
 import { ABNORMAL, CLOSE_TIMEOUT_MS, Ending, MAX_RECEIVED_BYTES } from "./carrier.js";
@@ -125,21 +126,19 @@ function connected(path, signal) {
   }
   return new Promise((resolve, reject) => {
     const socket = createConnection({ path });
-    const done = () => signal?.removeEventListener("abort", aborted);
-    const aborted = () => {
+    const forget = onAbort(signal, () => {
       socket.destroy();
       reject(signal?.reason);
-    };
+    });
     socket.once("connect", () => {
-      done();
+      forget();
       resolve(socket);
     });
     // It stays: the errors of an open socket are told by its `close`.
     socket.on("error", (error) => {
-      done();
+      forget();
       reject(new SwarmwireError("UNAVAILABLE", why(path, error), { cause: error }));
     });
-    signal?.addEventListener("abort", aborted);
   });
 }
 

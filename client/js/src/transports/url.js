@@ -1,3 +1,5 @@
+const LOOPBACK = /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/;
+
 /**
  * A URL as it may be shown: without what could be a secret.
  * @param {string} url
@@ -18,11 +20,10 @@ export function httpBase(url) {
 }
 
 /**
- * Whether a URL leads to a broker of this machine, for which no network is needed.
+ * Whether a URL leads to a place that is there without a network.
  * @param {string} url
  */
-export function isOfThisMachine(url) {
-  if (/^unix:/i.test(url)) return true;
-  const { hostname } = new URL(url);
-  return hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+export function isNearby(url) {
+  const { protocol, hostname } = new URL(url);
+  return protocol === "unix:" || LOOPBACK.test(hostname);
 }

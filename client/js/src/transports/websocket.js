@@ -1,3 +1,4 @@
+import { onAbort } from "../abort.js";
 import { SwarmwireError } from "../protocol/errors.js";
 import { ABNORMAL, CLOSE_TIMEOUT_MS, Ending } from "./carrier.js";
 import { shownUrl } from "./url.js";
@@ -135,7 +136,7 @@ function opened(socket, url, signal) {
     const done = () => {
       socket.removeEventListener("open", open);
       socket.removeEventListener("close", failed);
-      signal?.removeEventListener("abort", aborted);
+      forget();
     };
     const open = () => {
       done();
@@ -155,7 +156,7 @@ function opened(socket, url, signal) {
     socket.addEventListener("error", failed);
     socket.addEventListener("open", open);
     socket.addEventListener("close", failed);
-    signal?.addEventListener("abort", aborted);
+    const forget = onAbort(signal, aborted);
   });
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { httpBase, isOfThisMachine, shownUrl } from "../../src/transports/url.js";
+import { httpBase, isNearby, shownUrl } from "../../src/transports/url.js";
 
 test("a URL is shown without what may be secret", () => {
   assert.equal(shownUrl("wss://user:pass@host:1/ws?token=t#x"), "wss://host:1/ws");
@@ -16,10 +16,11 @@ test("the HTTP routes are beside the WebSocket", () => {
 });
 
 test("a broker of this machine needs no network", () => {
-  for (const url of ["unix:///a.sock", "ws://127.0.0.1:1/ws", "http://localhost", "ws://[::1]:2/ws"]) {
-    assert.equal(isOfThisMachine(url), true, url);
+  for (const url of ["unix:///a/b.sock", "ws://127.8.9.1:1/ws", "http://localhost", "ws://[::1]:2/ws"]) {
+    assert.equal(isNearby(url), true, url);
   }
-  for (const url of ["ws://example.org/ws", "ws://127.0.0.1.example.org", "wss://10.0.0.1/ws"]) {
-    assert.equal(isOfThisMachine(url), false, url);
+  assert.equal(isNearby("ws://broker.localhost/ws"), true);
+  for (const url of ["ws://127.example.org/ws", "wss://localhost.example.org/ws", "wss://10.0.0.1/ws"]) {
+    assert.equal(isNearby(url), false, url);
   }
 });
