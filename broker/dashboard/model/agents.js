@@ -1,13 +1,8 @@
 /** The agents, as their channel and the registry tell of them, and the slice of that name. */
 
 import { Agent } from "./agent.js";
-import { OrderedList } from "./orderedlist.js";
-import { Roll } from "./roll.js";
-import { RollSink } from "./rollsink.js";
-import { Tally } from "./tally.js";
-import { windowOf } from "./window.js";
+import { Roster } from "./roster.js";
 
-/** @typedef {import("./event.js").TopicEvent} TopicEvent */
 /** @typedef {import("./slices.js").AgentsQuery} AgentsQuery */
 /** @typedef {import("./slices.js").AgentsSlice} AgentsSlice */
 
@@ -25,17 +20,11 @@ const COLUMNS = {
   ts: (agent) => agent.tsMs,
 };
 
-export class Agents {
-  revision = 0;
-  /** @type {Roll<Agent>} */
-  #roll;
-  #byStatus = new Tally(STATUSES, "other");
-  /** @type {OrderedList<Agent>} */
-  #list;
-  #values;
-  #registry = this.#counted((agent, event) => agent.register(event));
+/** @extends {Roster<Agent>} */
+export class Agents extends Roster {
+  #registry = this.telling((agent, event) => agent.register(event));
   #channels = new Map(
-    EVENTS.map((name) => [name, this.#counted((agent, event) => agent.take(name, event))]),
+    EVENTS.map((name) => [name, this.telling((agent, event) => agent.take(name, event))]),
   );
 
   /**
@@ -43,95 +32,35 @@ export class Agents {
    * @param {number} [most]
    */
   constructor(values, most = MOST) {
-    this.#values = values;
-    this.#roll = new Roll(
-      (id) => this.#make(id),
+    super({
+      make: (id) => new Agent(id, values),
       most,
-      (agent) => this.#forget(agent),
-    );
-    this.#list = new OrderedList(() => this.#roll.all, COLUMNS);
-  }
-
-  get size() {
-    return this.#roll.size;
-  }
-
-  /**
-   * Whether the rows that were last told are behind: the page is to be told again though nothing comes any
-   * more.
-   */
-  get isBehind() {
-    return this.#list.isBehind;
-  }
-
-  get dropped() {
-    return this.#roll.dropped;
-  }
-
-  /** @param {string} id @returns {Agent|undefined} */
-  get(id) {
-    return this.#roll.get(id);
+      stateOf: (agent) => agent.status,
+      states: STATUSES,
+      columns: COLUMNS,
+    });
   }
 
   /**
    * Who takes the events of `agent.<id>.<name>`.
    * @param {string} id
    * @param {string} name
-   * @returns {import("./topicnode.js").Sink|null}
    */
   channel(id, name) {
-    const tell = this.#channels.get(name);
-    return tell === undefined ? null : new RollSink(this.#roll, id, tell);
+    return this.sink(id, this.#channels.get(name));
   }
 
-  /**
-   * Who takes what the registry says of the agent.
-   * @param {string} id
-   * @returns {import("./topicnode.js").Sink}
-   */
+  /** Who takes what the registry says of the agent. @param {string} id */
   registry(id) {
-    return new RollSink(this.#roll, id, this.#registry);
+    return this.sink(id, this.#registry);
   }
 
   /** @param {AgentsQuery} query @param {number} nowMs @returns {AgentsSlice} */
   slice({ filter = "", status = null, sort = "id", offset, limit, selected = null }, nowMs) {
     const test = (/** @type {Agent} */ agent) =>
-      (status === null || this.#byStatus.nameOf(agent.status) === status) &&
+      (status === null || this.countedAs(agent) === status) &&
       (filter === "" || agent.id.includes(filter) || (agent.message?.includes(filter) ?? false));
-    const order = this.#list.order(sort, JSON.stringify([filter, status]), test, this.revision, nowMs);
-    const { items, ...place } = windowOf(order, { offset, limit });
-    return {
-      ...place,
-      byStatus: { ...this.#byStatus.counts },
-      rows: items.map((agent) => agent.row()),
-      detail: (selected === null ? undefined : this.#roll.get(selected))?.detail() ?? null,
-    };
-  }
-
-  /**
-   * What hands an event to an agent.
-   * @param {(agent: Agent, event: TopicEvent) => void} tell
-   * @returns {(agent: Agent, event: TopicEvent) => void}
-   */
-  #counted(tell) {
-    return (agent, event) => {
-      const before = agent.status;
-      tell(agent, event);
-      if (agent.status !== before) this.#byStatus.move(before, agent.status);
-      this.revision += 1;
-    };
-  }
-
-  /** @param {string} id */
-  #make(id) {
-    const agent = new Agent(id, this.#values);
-    this.#byStatus.move(null, agent.status);
-    return agent;
-  }
-
-  /** @param {Agent} agent */
-  #forget(agent) {
-    agent.forget();
-    this.#byStatus.move(agent.status, null);
+    const shown = { sort, offset, limit, selected };
+    return { byStatus: this.counts, ...this.listing(shown, JSON.stringify([filter, status]), test, nowMs) };
   }
 }
