@@ -138,6 +138,8 @@ static void bind_source(const Connection *c) {
   if (bind(c->fd, (struct sockaddr *)&source, sizeof source)) die("bind");
 }
 
+int port_of(const Connection *c) { return opt.ports[c->id % opt.port_count]; }
+
 static int open_tcp(Connection *c) {
   int one = 1, small = STALLED_BUFFER;
   c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -145,7 +147,7 @@ static int open_tcp(Connection *c) {
   setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   if (c->role == STALLED) setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
   bind_source(c);
-  struct sockaddr_in server = {.sin_family = AF_INET, .sin_port = htons((uint16_t)opt.port)};
+  struct sockaddr_in server = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port_of(c))};
   inet_pton(AF_INET, opt.host, &server.sin_addr);
   return connect(c->fd, (struct sockaddr *)&server, sizeof server) && errno != EINPROGRESS ? errno : 0;
 }

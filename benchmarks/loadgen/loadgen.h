@@ -10,7 +10,7 @@ typedef uint32_t u32;
 typedef uint64_t u64;
 
 enum { LARGEST_MESSAGE = 7 << 19 };
-enum { MAX_STEPS = 32, MAX_PIDS = 64, MAX_HEADERS = 16384, MAX_STAMPS = 8 };
+enum { MAX_STEPS = 32, MAX_PIDS = 64, MAX_PORTS = 16, MAX_HEADERS = 16384, MAX_STAMPS = 8 };
 static const u64 SECOND = 1000000000ull;
 
 typedef struct Connection Connection;
@@ -41,7 +41,8 @@ typedef struct {
   char headers[MAX_HEADERS];
   char **tokens;
   int token_count;
-  int port, subscribers, publishers, topics, idle, stalled, concurrency, source_ips, payload, window, batch, burst, patterns;
+  int ports[MAX_PORTS], port_count;
+  int subscribers, publishers, topics, idle, stalled, concurrency, source_ips, payload, window, batch, burst, patterns;
   int missed;
   bool binary, send_time, text;
   long fan;
@@ -101,6 +102,7 @@ void flush(Connection *c);
 void wake(Connection *c);
 void finish_handshake(Connection *c);
 void kill_connection(Connection *c, const char *why);
+int port_of(const Connection *c);
 
 // ---- fifo.c
 

@@ -7,19 +7,19 @@
 #include <string.h>
 
 Options opt = {
-    .name = "run", .host = "127.0.0.1", .port = 8000, .path = "/ws", .marker = "@ts=", .topic_format = "t%06d",
+    .name = "run", .host = "127.0.0.1", .ports = {8000}, .path = "/ws", .marker = "@ts=", .topic_format = "t%06d",
     .star = "*", .publish = "{\"type\":\"publish\",\"topic\":\"{topic}\",\"data\":{data}}", .subscribers = 1,
     .publishers = 1, .topics = 1, .patterns = 1, .concurrency = 64, .source_ips = 1, .payload = 128, .batch = 1, .fan = -1,
     .interval_us = 10000, .warmup = 1, .duration = 3, .settle = 0.2, .drain = 3, .connect_timeout = 60,
 };
 
-typedef enum { WORD, WHOLE, LONG, REAL, FLAG, HEADER, REPLY, TOKENS, PID, FRAMING, FRAME, WAIT, HELP } Kind;
+typedef enum { WORD, WHOLE, LONG, REAL, FLAG, HEADER, REPLY, TOKENS, PORT, PID, FRAMING, FRAME, WAIT, HELP } Kind;
 typedef struct { const char *name; Kind kind; void *target; Audience audience; const char *help; } Option;
 
 static const Option TABLE[] = {
     {"name", WORD, &opt.name, 0, "S: what the run is called in the result"},
     {"host", WORD, &opt.host, 0, "IP of the server"},
-    {"port", WHOLE, &opt.port, 0, "N: port of the server"},
+    {"port", PORT, NULL, 0, "N: port of the server; of several the i-th connection takes port i mod their number (repeat)"},
     {"unix", WORD, &opt.unix_path, 0, "PATH of the server's Unix socket, in place of host and port"},
     {"fifos", WORD, &opt.fifos, 0, "DIR where the server's control FIFO is, in place of host and port"},
     {"framing", FRAMING, NULL, 0, "websocket | swarm (preface, then length and message) | lines: how messages lie in the bytes"},
@@ -125,6 +125,7 @@ static void apply(const Option *o, char *value) {
     case HEADER: add_header(value); break;
     case REPLY: add_reply(value); break;
     case TOKENS: read_tokens(value); break;
+    case PORT: if (opt.port_count < MAX_PORTS) opt.ports[opt.port_count++] = atoi(value); break;
     case PID: if (opt.pid_count < MAX_PIDS) opt.pids[opt.pid_count++] = atoi(value); break;
     case FRAMING: if (!(opt.framing = framing_named(value))) die("--framing is websocket, swarm or lines"); break;
     case FRAME: add_step(o, false, value); break;
@@ -148,4 +149,5 @@ void read_options(int argc, char **argv) {
   if (opt.topics < 1) opt.topics = 1;
   if (opt.patterns < 1) opt.patterns = 1;
   if (opt.answers && opt.window < 1) opt.window = 1;
+  if (!opt.port_count) opt.port_count = 1;
 }

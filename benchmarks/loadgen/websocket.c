@@ -14,7 +14,7 @@ void ask_for_upgrade(Connection *c) {
   int length = snprintf(room(c, space), space,
                         "GET %s HTTP/1.1\r\nHost: %s:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n%s%s%s%s\r\n",
-                        path, opt.host, opt.port, headers, opt.subprotocol ? "Sec-WebSocket-Protocol: " : "",
+                        path, opt.host, port_of(c), headers, opt.subprotocol ? "Sec-WebSocket-Protocol: " : "",
                         opt.subprotocol ? opt.subprotocol : "", opt.subprotocol ? "\r\n" : "");
   c->out.end += (size_t)length;
   free((char *)path);

@@ -77,6 +77,12 @@ COLUMNS: Final[dict[Shown, tuple[tuple[str, str], ...]]] = {
         ("p50_us", "p50, µs"),
         ("p99_us", "p99, µs"),
     ),
+    Shown.CLUSTER: (
+        (_CPU, "CPU a delivery, its log included, µs"),
+        ("delivery_rate", "deliveries or acks a second"),
+        ("p50_us", "p50, µs"),
+        ("p99_us", "p99, µs"),
+    ),
     Shown.RECONNECT: (
         ("storm_ready_s", "all back, s"),
         ("storm_caught_up_s", "all caught up, s"),

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from .credentials import TOKENS
-from .peers import FIFOS, SOCKET, Dialect, Way
+from .dialects import Dialect
+from .peers import FIFOS, SOCKET, Way
 from .places import BUILD, ROOT
 from .processes import GENERATOR_CORE, Running, pinned, words
 from .workloads import Workload
@@ -46,8 +47,8 @@ def generate(server: Running, workload: Workload, times: Times, rate: float | No
     """Run a workload; `rate` in messages a second stands in for the workload's own."""
     program = workload.program
     command = [str(BUILD / "loadgen")] if program is None else words(server.peer.programs[program])
-    command += [*_where(server), "--pid", str(server.pid), "--tokens", str(TOKENS)]
-    command += arguments(server.peer.dialect, workload, times) if program is None else _plainly(workload, times)
+    command += [*_where(server), "--tokens", str(TOKENS)]
+    command += _measuring(server, workload, times) if program is None else _plainly(server, workload, times)
     if rate is not None:
         command += ["--rate", f"{rate:.0f}"]
     try:
@@ -67,10 +68,10 @@ def generate(server: Running, workload: Workload, times: Times, rate: float | No
     return {name: None if value is None else float(value) for name, value in figures.items()}
 
 
-def _where(server: Running) -> tuple[str, str]:
+def _where(server: Running) -> tuple[str, ...]:
     match server.peer.way:
         case Way.TCP:
-            return "--port", str(server.port)
+            return tuple(part for port in server.ports for part in ("--port", str(port)))
         case Way.UNIX:
             return "--unix", str(server.runtime / SOCKET)
         case Way.FIFO:
@@ -98,9 +99,15 @@ def arguments(dialect: Dialect, workload: Workload, times: Times) -> list[str]:
     ]
 
 
-def _plainly(workload: Workload, times: Times) -> list[str]:
-    """The same for a program that knows its server."""
-    return [*_times(workload, times), *workload.options]
+def _measuring(server: Running, workload: Workload, times: Times) -> list[str]:
+    """What of the server is measured, and the workload in its words."""
+    processes = [part for pid in server.pids for part in ("--pid", str(pid))]
+    return [*processes, *arguments(server.peer.dialect, workload, times)]
+
+
+def _plainly(server: Running, workload: Workload, times: Times) -> list[str]:
+    """The same for a program that knows its server, which is one process."""
+    return ["--pid", str(server.pid), *_times(workload, times), *workload.options]
 
 
 def _times(workload: Workload, times: Times) -> list[str]:

@@ -105,6 +105,10 @@ _UNIX: Final = "swarmwire_unix"
 _WAYS: Final = "ways-pairs"
 _WAYS_SINGLE: Final = "ways-pairs-single"
 _ROUND_TRIP: Final = "round-trip"
+_ON_NATS: Final = "swarmwire_nats_1"
+_NATS_FANOUT: Final = ("cluster-fanout", _ON_NATS)
+_MEMORY_FANOUT: Final = ("cluster-fanout", _OURS)
+_CLUSTER_TRIP: Final = "cluster-round-trip"
 
 GOALS: Final[tuple[Goal, ...]] = (
     _yardstick("fanout-100", 100),
@@ -166,6 +170,22 @@ GOALS: Final[tuple[Goal, ...]] = (
         0.75,
     ),
     Goal("round trip by Unix socket: p50 against a C echo", (_ROUND_TRIP, _UNIX), "p50_us", (_ROUND_TRIP, "echo"), 3),
+    Goal("one broker on NATS, fan-out to 1000: CPU against in memory", _NATS_FANOUT, _CPU, _MEMORY_FANOUT, 1.25),
+    Goal(
+        "one broker on NATS, acknowledged publishes: against nats-py's publish_async",
+        ("cluster-publishers", _ON_NATS),
+        "delivery_rate",
+        ("cluster-windowed", "jetstream"),
+        3,
+        ">=",
+    ),
+    Goal(
+        "one broker on NATS, publish to delivery: p50 against a bare JetStream publish and its ack",
+        (_CLUSTER_TRIP, _ON_NATS),
+        "p50_us",
+        (_CLUSTER_TRIP, "jetstream_tcp"),
+        2,
+    ),
     Goal("topic match, first time, against decoding", _MATCH, "uncached_us", _MATCH, 10, "<=", "decode_us"),
     Goal("topic match, known, against decoding", _MATCH, "cached_us", _MATCH, 0.3, "<=", "decode_us"),
 )

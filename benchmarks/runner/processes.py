@@ -45,12 +45,23 @@ class ServerFailed(Exception):
 
 @dataclass(frozen=True)
 class Running:
-    """A started server; `runtime` is where its socket or its FIFOs are, if it has some."""
+    """A started server; `ports` are those that clients spread over, `runtime` is where its socket or FIFOs are."""
 
     peer: Peer
     pid: int
-    port: int
+    ports: tuple[int, ...]
     runtime: Path
+
+    @property
+    def pids(self) -> list[int]:
+        """Its process and those that it has started."""
+        return [self.pid, *_children(self.pid)]
+
+
+def _children(pid: int) -> Iterator[int]:
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        yield int(child)
+        yield from _children(int(child))
 
 
 @contextmanager
@@ -73,10 +84,11 @@ def free_port() -> int:
         return port
 
 
-def words(template: tuple[str, ...], port: int = 0, extra: int = 0, runtime: Path = RUN) -> list[str]:
+def words(template: tuple[str, ...], ports: tuple[int, ...] = (0,), extra: int = 0, runtime: Path = RUN) -> list[str]:
     """A command with its places filled in."""
     places = {
-        "port": port,
+        "port": ports[0],
+        **{f"port{number}": port for number, port in enumerate(ports, start=1)},
         "extra": extra,
         "build": BUILD,
         "servers": SERVERS,
@@ -113,11 +125,11 @@ def running(peer: Peer, settings: tuple[str, ...] = ()) -> Iterator[Running]:
 
 @contextmanager
 def _running(peer: Peer, settings: tuple[str, ...], folder: str) -> Iterator[Running]:
-    port, extra, runtime = free_port(), free_port(), Path(folder)
+    ports, extra, runtime = tuple(free_port() for _ in range(peer.ports)), free_port(), Path(folder)
     _forget_data()
-    _write_config(peer, port, extra)
+    _write_config(peer, ports[0], extra)
     command = [
-        *words(peer.command, port, extra, runtime),
+        *words(peer.command, ports, extra, runtime),
         *(part for setting in settings for part in ("--set", setting)),
     ]
     log = RUN / f"{peer.name}.log"
@@ -132,7 +144,7 @@ def _running(peer: Peer, settings: tuple[str, ...], folder: str) -> Iterator[Run
             start_new_session=True,
         )
     try:
-        server = Running(peer, process.pid, port, runtime)
+        server = Running(peer, process.pid, ports, runtime)
         _wait_until_open(process, server)
         yield server
     finally:
@@ -174,7 +186,8 @@ def _knock(server: Running) -> None:
     """Connect, and leave. OSError where nobody listens."""
     match server.peer.way:
         case Way.TCP:
-            socket.create_connection(("127.0.0.1", server.port), timeout=1).close()
+            for port in server.ports:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
         case Way.UNIX:
             with socket.socket(socket.AF_UNIX) as client:
                 client.connect(str(server.runtime / SOCKET))
@@ -188,10 +201,9 @@ def _last_words(peer: Peer) -> str:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """Ask the whole process group to end, then end it."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
+    """Ask the whole process group to end, then end what is left of it."""
+    for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, number)
         with suppress(subprocess.TimeoutExpired):
             process.wait(_STOP_TIMEOUT)
-            return

@@ -266,5 +266,6 @@ _SECTIONS: Final = (
     ("Resuming, and reading history", lambda record: _by_server(record, Shown.RESUMED)),
     ("A million topics", lambda record: _by_server(record, Shown.TOPICS)),
     ("Beside the WebSocket: Unix socket, FIFOs, and nats-server by TCP", _beside),
+    ("Past one machine: brokers on NATS", lambda record: _by_server(record, Shown.CLUSTER)),
     ("Topic match: 100,000 wildcard patterns, ten of which match", _topic_match),
 )

@@ -26,6 +26,7 @@ class Shown(Enum):
     RESUMED = "resumed"
     TOPICS = "topics"
     BESIDE = "beside"
+    CLUSTER = "cluster"
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,8 @@ _LARGE_SINGLE: Final = ("swarmwire", "direct", "nats")
 _SHARED_LOAD: Final = ("swarmwire", "nats", "centrifugo", "mosquitto")
 _TASK_PEERS: Final = ("swarmwire", "swarmwire_stored", "rq")
 _WAYS: Final = ("swarmwire", "swarmwire_unix", "swarmwire_pipe", "nats_tcp")
+_CLUSTER: Final = ("swarmwire", "swarmwire_nats_1", "swarmwire_nats_2", "swarmwire_nats_3")
+_CLUSTERED: Final = (*_CLUSTER, "centrifugo", "centrifugo_redis")
 _STALL: Final = {"rate": 500, "payload": 4000}
 _ROOM: Final = ("limits.max_unauthenticated=6000",)
 _MILLIONS: Final = ("limits.log_events=2500000", "limits.log_bytes=none")
@@ -327,6 +330,41 @@ WORKLOADS: Final[dict[str, Workload]] = {
             _options(window=1),
             quick=True,
             peers=(*_WAYS, "echo"),
+        ),
+        Workload(
+            "cluster-fanout",
+            "fan-out to 1000, batched",
+            Shown.CLUSTER,
+            _fan(1000, 32),
+            peers=_CLUSTERED,
+            rounds=3,
+        ),
+        Workload("cluster-pairs", "100 pairs, batched", Shown.CLUSTER, _pairs(8), peers=_CLUSTERED, rounds=3),
+        Workload(
+            "cluster-publishers",
+            "100 publishers, each publish acknowledged",
+            Shown.CLUSTER,
+            _publishers(100),
+            peers=(*_CLUSTER, "jetstream_tcp"),
+            acks=True,
+            rounds=3,
+        ),
+        Workload(
+            "cluster-windowed",
+            "nats-py's publish_async, 4000 in flight",
+            Shown.CLUSTER,
+            _options(outstanding=4000),
+            peers=("jetstream",),
+            program="windowed",
+            rounds=3,
+        ),
+        Workload(
+            "cluster-round-trip",
+            "one pair, one message under way",
+            Shown.CLUSTER,
+            _options(window=1),
+            peers=(*_CLUSTERED, "jetstream_tcp"),
+            rounds=3,
         ),
     )
 }

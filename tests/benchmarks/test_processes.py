@@ -36,7 +36,7 @@ def program(text: str, where: str = "{port}") -> tuple[str, ...]:
 @pytest.mark.parametrize("text", [LISTENER, DEAF], ids=["obeys", "ignores SIGTERM"])
 def test_a_server_takes_connections_and_is_gone_in_the_end(text: str) -> None:
     with running(replace(PEERS["direct"], command=program(text))) as server:
-        socket.create_connection(("127.0.0.1", server.port), timeout=5).close()
+        socket.create_connection(("127.0.0.1", server.ports[0]), timeout=5).close()
     with pytest.raises(ProcessLookupError):
         os.kill(server.pid, 0)
 
@@ -73,13 +73,13 @@ def test_settings_of_the_users_own_broker_do_not_reach_the_server(monkeypatch: p
     monkeypatch.setenv("SWARMWIRE_PORT", "1")
     tell = f"import os; assert 'SWARMWIRE_PORT' not in os.environ; {LISTENER}"
     with running(replace(PEERS["direct"], command=program(tell))) as server:
-        assert server.port != 1
+        assert server.ports[0] != 1
 
 
 def test_ports_are_filled_into_a_configuration(folder: Path) -> None:
     with running(replace(PEERS["nats"], command=program(LISTENER))) as server:
         text = (folder / "nats.conf").read_text(encoding="utf-8")
-    assert f"127.0.0.1:{server.port}" in text
+    assert f"127.0.0.1:{server.ports[0]}" in text
     assert "@" not in text.split("\n", 1)[1]
 
 
@@ -102,4 +102,31 @@ def test_two_benches_do_not_run_at_once_and_one_may_follow_another() -> None:
 
 
 def test_words_are_filled_in_and_other_braces_stay() -> None:
-    assert words(("{port}", "{extra}", "{unknown}"), port=1, extra=2) == ["1", "2", "{unknown}"]
+    assert words(("{port}", "{port2}", "{extra}", "{unknown}"), ports=(1, 3), extra=2) == ["1", "3", "2", "{unknown}"]
+
+
+def is_over(pid: int) -> bool:
+    """Whether a process has ended, though perhaps nobody has asked yet how."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+COMPANION = "import socket, sys; s = socket.create_server(('127.0.0.1', int(sys.argv[1])));\nwhile True: s.accept()"
+
+
+def test_a_server_of_several_processes_is_open_when_all_are_and_all_are_measured() -> None:
+    beside = program(COMPANION)
+    command = ("{python}", "{servers}/beside.py", "{extra}", *beside, "{extra}", "--", *beside, "{port}")
+    with running(replace(PEERS["direct"], command=command)) as server:
+        main, companion = server.pids
+        assert main == server.pid
+        os.kill(companion, 0)
+    assert all(is_over(pid) for pid in (main, companion))
+
+
+def test_a_companion_that_does_not_listen_ends_its_server() -> None:
+    command = ("{python}", "{servers}/beside.py", "{extra}", *program("pass"), "--", *program(LISTENER))
+    with pytest.raises(ServerFailed, match="nothing listens at"), running(replace(PEERS["direct"], command=command)):
+        pytest.fail("it was handed out")

@@ -25,7 +25,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, float | None]]:
 
     @contextmanager
     def running(peer: Peer, settings: tuple[str, ...] = ()) -> Iterator[Running]:
-        yield Running(peer, pid=1, port=1, runtime=Path())
+        yield Running(peer, pid=1, ports=(1,), runtime=Path())
 
     def generate(
         server: Running, workload: Workload, times: Times, rate: float | None = None
@@ -69,9 +69,9 @@ def test_a_heavy_workload_is_left_out_of_the_later_rounds(ran: list[tuple[str, s
     assert [workload for workload, _, _ in ran] == ["pairs", "history"] + ["pairs"] * 3
 
 
-def test_a_full_run_fits_into_three_quarters_of_an_hour_and_a_quick_one_into_three_minutes() -> None:
-    full, quick = (plan_of(quick=quick, skip=("centrifugo",), only=()) for quick in (False, True))
-    assert plan_seconds(full) <= 45 * 60
+def test_a_full_run_fits_into_fifty_minutes_and_a_quick_one_into_three() -> None:
+    full, quick = (plan_of(quick=quick, skip=("centrifugo", "centrifugo_redis"), only=()) for quick in (False, True))
+    assert plan_seconds(full) <= 50 * 60
     assert plan_seconds(quick) <= 3 * 60
 
 
