@@ -40,7 +40,7 @@ class Stamp(msgspec.Struct, frozen=True, gc=False):
 class PendingPublish:
     """One publish. With an `answer` its caller waits for the broker's; without a `key` it is written once only."""
 
-    __slots__ = ("answer", "epoch", "id", "key", "payload", "scope", "written")
+    __slots__ = ("answer", "doubtful", "epoch", "id", "key", "payload", "scope", "written")
 
     def __init__(
         self,
@@ -59,10 +59,16 @@ class PendingPublish:
         """The log that was current then."""
         self.scope = ""
         """Whose keys the broker took ours for then."""
+        self.doubtful = False
+        """Whether it was written before on a connection that was lost, and may have been done, or be done yet."""
 
     def succeed(self, published: Published) -> None:
         if self.answer is not None and not self.answer.done():
             self.answer.set_result(published)
+
+    def refuse(self, error: SwarmwireError) -> None:
+        """The broker refused it; of a repeat, that says nothing of what was written before."""
+        self.fail(_unknown(f"its repeat was refused with {error.code.value}") if self.doubtful else error)
 
     def fail(self, error: SwarmwireError) -> None:
         if self.answer is not None and not self.answer.done():
@@ -192,6 +198,8 @@ class Outgoing:
         `dedupe_ms` is how long the broker remembers a key (None: for ever).
         """
         before = (*self._unanswered.values(), *self._again)
+        for publish in before:
+            publish.doubtful = True
         self._unanswered.clear()
         self._again.clear()
         self._outlet = outlet
@@ -224,7 +232,7 @@ class Outgoing:
         """The broker refused the publish of this id; False if there is none."""
         publish = self._answered(id)
         if publish is not None:
-            publish.fail(error)
+            publish.refuse(error)
         return publish is not None
 
     # ---- Inside

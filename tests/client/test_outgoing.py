@@ -167,6 +167,21 @@ async def test_under_another_login_a_key_is_another_key_so_nothing_is_repeated()
     assert outcome(pending) is ErrorCode.OUTCOME_UNKNOWN
 
 
+async def test_the_refusal_of_a_repeat_says_nothing_of_what_was_written_before() -> None:
+    outgoing = Outgoing(10)
+    repeated, new = publish(1), publish(2)
+    outgoing.connected(Outlet(), None)
+    await outgoing.add(repeated)
+    outgoing.lost()
+    outgoing.connected(Outlet(), None)
+    await outgoing.add(new)
+    for each in (repeated, new):
+        assert outgoing.failed(each.id, SwarmwireError(ErrorCode.UNAVAILABLE))
+    assert (outcome(repeated), outcome(new)) == (ErrorCode.OUTCOME_UNKNOWN, ErrorCode.UNAVAILABLE)
+    assert repeated.answer is not None
+    assert "refused with UNAVAILABLE" in str(repeated.answer.exception())
+
+
 async def test_a_repeat_that_has_become_too_large_may_have_been_done() -> None:
     outgoing, smaller = Outgoing(10), Outlet()
     written, new = publish(100), publish(200)
