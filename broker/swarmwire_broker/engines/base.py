@@ -111,6 +111,9 @@ class Engine(Protocol):
     def append(self, draft: Draft) -> None:
         """Take an event. Its outcome comes by `draft.done`, perhaps before this returns."""
 
+    def append_all(self, drafts: Sequence[Draft]) -> None:
+        """Take events of one moment, as `append` takes one after the other."""
+
     def read(self, matcher: Matcher, after: int, limit: PageLimit) -> Page | None:
         """A page from memory; None if memory does not reach back to `after` (then `fetch` does).
 

@@ -19,7 +19,12 @@ cdef class MemoryEngine:
     cdef bint _ages
     cdef long long _ts
 
-    @cython.locals(now="long long", seq="long long")
     cpdef append(self, Draft draft)
+    @cython.locals(now="long long")
+    cpdef append_all(self, drafts)
+    @cython.locals(now="long long")
+    cdef long long _moment(self) except -1
+    @cython.locals(seq="long long")
+    cdef _append(self, Draft draft, long long now)
     @cython.locals(ts="long long", seq="long long", payload=bytes, entry=Entry)
     cdef long long _store(self, Draft draft, long long now) except -1

@@ -97,9 +97,21 @@ class MemoryEngine:
     # ---- appending
 
     def append(self, draft: Draft) -> None:
+        self._append(draft, self._moment())
+
+    def append_all(self, drafts: Sequence[Draft]) -> None:
+        now = self._moment()
+        for draft in drafts:
+            self._append(draft, now)
+
+    def _moment(self) -> int:
+        """The time of day; what is too old by now is gone."""
         now = self._now_ms()
         if self._ages:
             self.log.evict_older(now)
+        return now
+
+    def _append(self, draft: Draft, now: int) -> None:
         done = draft.done
         if draft.key is not None:
             outcome = self._append_once(draft, draft.key, now)

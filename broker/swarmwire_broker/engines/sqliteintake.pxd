@@ -10,5 +10,6 @@ cdef class Intake:
     cdef public list _waiting
 
     cpdef append(self, Draft draft)
+    cpdef append_all(self, drafts)
     cpdef _submit(self, object item)
     cpdef _hand_over(self)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 
@@ -46,6 +46,10 @@ class Intake:
         elif draft.key is None or self.queue.claim(draft, self._steady_ms()):
             self.queue.add(draft)
             self._submit(draft)
+
+    def append_all(self, drafts: Sequence[Draft]) -> None:
+        for draft in drafts:
+            self.append(draft)
 
     def _submit(self, item: Item) -> None:
         # What one turn of the loop publishes is handed over together.

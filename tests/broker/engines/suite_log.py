@@ -71,6 +71,33 @@ class LogSuite(EngineSuite):
         await rig.append("b")
         assert [entry.topic for entry in rig.heard] == ["a", "b"]
 
+    async def test_events_that_are_appended_together_are_as_one_after_the_other(self, rig: Rig) -> None:
+        story: list[object] = []
+        finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        rig.engine.listener = lambda entry: story.append((entry.seq, entry.topic, entry.clear))
+        rig.engine.append_all(
+            [
+                rig.draft("a", done=story.append),
+                rig.draft("b", key="k", done=story.append),
+                rig.draft("b", key="k", done=story.append),
+                rig.draft("a", b"null", clear=True),
+                rig.draft("c", done=lambda outcome: finished.set_result(None)),
+            ]
+        )
+        await finished
+        heard = [(1, "a", False), (2, "b", False), (3, "a", True), (4, "c", False)]
+        assert [one for one in story if type(one) is tuple] == heard
+        assert sorted(one for one in story if isinstance(one, Outcome)) == [
+            Outcome(1),
+            Outcome(2),
+            Outcome(2, duplicate=True),
+        ]
+        assert await rig.snapshot("#") == [2, 4]
+
+    async def test_appending_nothing_is_nothing(self, rig: Rig) -> None:
+        rig.engine.append_all([])
+        assert await rig.append("a") == Outcome(1)
+
     async def test_the_payload_is_the_event_message(self, rig: Rig) -> None:
         await rig.append("agent.ü", b'{"x":[1,null]}')
         (entry,) = rig.heard

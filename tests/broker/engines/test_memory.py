@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -12,7 +13,7 @@ from swarmwire_broker.engines.matcher import Matcher
 from swarmwire_broker.engines.memory import MemoryEngine
 
 from .conformance import EngineConformance
-from .rig import SettableClock, rigged
+from .rig import Rig, SettableClock, rigged
 
 
 @asynccontextmanager
@@ -43,6 +44,19 @@ async def test_an_append_is_decided_at_once() -> None:
         outcomes: list[Outcome] = []
         rig.engine.append(rig.draft("a", done=outcomes.append))
         assert outcomes == [Outcome(1)]
+
+
+async def test_what_is_appended_together_is_of_one_moment_and_what_is_too_old_by_then_is_gone() -> None:
+    moments = itertools.count(1_000, 10)
+    engine = MemoryEngine(now_ms=moments.__next__, log_age_ms=15)
+    heard: list[Entry] = []
+    engine.listener = heard.append
+    draft = Rig(MemoryEngine(now_ms=SettableClock()), SettableClock()).draft
+    engine.append(draft("a"))
+    engine.append_all([draft("a"), draft("b"), draft("a")])
+    engine.append_all([draft("c"), draft("c")])
+    assert [entry.ts for entry in heard] == [1_000, 1_010, 1_010, 1_010, 1_020, 1_020]
+    assert engine.log.oldest == 2
 
 
 async def test_memory_reaches_back_as_far_as_the_log() -> None:
