@@ -18,6 +18,7 @@ cdef class Publishing:
     cdef object _delivery
     cdef Stats _stats
     cdef object _append
+    cdef object _append_all
     cdef public Hooks hooks
     cdef public bint defers
     cdef Signals _signals
@@ -29,8 +30,14 @@ cdef class Publishing:
     cpdef publish(self, object message, Author author, object done)
     @cython.locals(topic=Topic, scoped=tuple)
     cpdef publish_plain(self, str name, bytes data, Author author, object done, str key=*)
+    @cython.locals(topic=Topic, drafts=list, data=bytes, size="Py_ssize_t")
+    cpdef bint publish_run(self, str name, list run, Author author) except -1
+    cdef bint _regards_each(self, Topic topic, Author author) except -1
     cdef _count(self, Topic topic, bytes data, Author author)
     @cython.locals(topic=Topic)
     cdef Topic _admit(self, str name, Author author)
     cdef Topic _learn(self, str name)
     cdef _check_key(self, str key)
+
+
+cdef bint _may_publish(Author author, str name) except -1

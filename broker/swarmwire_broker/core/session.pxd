@@ -4,6 +4,7 @@ from .identity cimport Author
 from .outbox cimport Outbox
 from .publishing cimport Publishing
 from .rates cimport SessionRates
+from .received cimport run_end, size_of
 
 
 cdef class Session:
@@ -34,9 +35,13 @@ cdef class Session:
 
     cdef _become(self, state)
     cpdef receive(self, bytes raw)
-    @cython.locals(number="Py_ssize_t", paid=bint, plain=tuple)
+    @cython.locals(start="Py_ssize_t", stop="Py_ssize_t", paid=bint)
     cpdef receive_all(self, list messages)
-    @cython.locals(rates=SessionRates, size="Py_ssize_t")
+    @cython.locals(run=list)
+    cdef bint _take_run(self, list messages, Py_ssize_t start, Py_ssize_t stop, bint paid) except -1
+    @cython.locals(number="Py_ssize_t")
+    cdef _take_each(self, list messages, Py_ssize_t start, Py_ssize_t stop, bint paid)
+    @cython.locals(rates=SessionRates, size="long long")
     cdef bint _prepay(self, list messages)
     @cython.locals(plain=tuple)
     cdef _take(self, bytes raw)
@@ -46,4 +51,3 @@ cdef class Session:
     cdef _greet(self, message)
     cpdef welcomed(self)
     cpdef watch_expiry(self)
-

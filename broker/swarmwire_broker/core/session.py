@@ -36,6 +36,7 @@ from .outbox import Outbox
 from .permissions import EVERYTHING
 from .ports import Peer, Sink, Timer
 from .rates import TokenBucket, retry_after_ms
+from .received import run_end, size_of
 from .requests import decide, publish_plain
 from .subscriptions import Subscriptions, refusal
 
@@ -188,10 +189,29 @@ class Session:
         """Take what one read held: messages, and from a client that was welcomed common publishes, scanned already."""
         self.heard = True
         paid = self._prepay(messages)
-        for number in range(len(messages)):
+        start = 0
+        while start < len(messages):
+            stop = run_end(messages, start)
+            if stop - start == 1 or not self._take_run(messages, start, stop, paid):
+                self._take_each(messages, start, stop, paid)
+            start = stop
+
+    def _take_run(self, messages: list[Any], start: int, stop: int, paid: bool) -> bool:
+        """Take publishes that differ in their data alone; False, and nothing has happened: take each by itself."""
+        if self._inbox is not None or not self.is_welcome or not (paid or self.author.rates is None):
+            return False
+        try:
+            run = [message[2] for message in messages[start:stop]]
+            return self.publishing.publish_run(messages[start][1], run, self.author)
+        except Exception as error:
+            self._failed(error, None)
+            return True
+
+    def _take_each(self, messages: list[bytes | PlainPublish], start: int, stop: int, paid: bool) -> None:
+        for number in range(start, stop):
             message = messages[number]
             if self._inbox is not None:
-                self._keep(messages[number:], paid)
+                self._keep(messages[number:stop], paid)
                 return
             if isinstance(message, bytes):
                 self._take(message)
@@ -202,7 +222,7 @@ class Session:
         """Let them wait; they are paid for when they are taken."""
         assert self._inbox is not None
         if paid and self.author.rates is not None:
-            self.author.rates.give_back(len(messages), _size(messages))
+            self.author.rates.give_back(len(messages), size_of(messages))
         self._inbox += messages
 
     def _prepay(self, messages: list[bytes | PlainPublish]) -> bool:
@@ -210,7 +230,7 @@ class Session:
         rates = self.author.rates
         if rates is None or self._inbox is not None or len(messages) < 2:
             return False
-        size = _size(messages)
+        size = size_of(messages)
         return size > 0 and rates.messages(len(messages), size, self._time())
 
     def malformed(self, sentence: str, size: int = 0) -> None:
@@ -507,16 +527,6 @@ class Session:
         if self.author.rates is not None:
             self.author.rates.close()
         self._inbox = None
-
-
-def _size(messages: list[bytes | PlainPublish]) -> int:
-    """The bytes of publishes that were scanned; 0 where there is another message among them."""
-    size = 0
-    for message in messages:
-        if isinstance(message, bytes):
-            return 0
-        size += message[0]
-    return size
 
 
 def _too_fast(wait: float) -> SwarmwireError:
