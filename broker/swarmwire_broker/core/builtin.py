@@ -17,7 +17,7 @@ from .pendingcall import PendingCall
 from .ports import Clock
 
 if TYPE_CHECKING:
-    from .session import Session
+    from .caller import Caller
 
 __all__ = ["Builtin", "Work"]
 
@@ -61,7 +61,7 @@ class Builtin:
             fields = _FIELDS(data)
             return self._decode(encode({name: value for name, value in fields.items() if bytes(value) != b"null"}))
 
-    def run(self, session: Session, call: PendingCall, params: Params) -> Coroutine[Any, Any, Any] | None:
+    def run(self, session: Caller, call: PendingCall, params: Params) -> Coroutine[Any, Any, Any] | None:
         """Answer at once; or the coroutine that will, which `Work` runs."""
         asked = Asked(session, call.method, call.deadline, call.more_of)
         try:

@@ -9,6 +9,7 @@ cdef class Calls:
     cdef object _hub
     cdef public dict methods
     cdef public Handlers handlers
+    cdef public object elsewhere
     cdef dict _askers
 
     @cython.locals(call=PendingCall)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import TYPE_CHECKING, Final
 
-from msgspec import UNSET, Raw
+from msgspec import UNSET, Raw, UnsetType
 
 from swarmwire_protocol.codec import check_data
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 from swarmwire_protocol.messages import Call, Error, Reply, RequestId
 
 from .builtin import Builtin, Work
+from .elsewhere import Elsewhere
 from .handlers import Handlers
 from .identity import Author
 from .methods import Method, Params
@@ -18,12 +20,14 @@ from .pendingcall import PendingCall, SessionAsker
 from .ports import Promise
 
 if TYPE_CHECKING:
+    from .caller import Caller
     from .hub import Hub
     from .session import Session
 
 __all__ = ["Calls"]
 
 _MS: Final = 1000
+_NOTHING: Final = Raw(b"{}")
 
 
 class _BrokerAsker:
@@ -58,12 +62,14 @@ class Calls:
     Attributes:
         methods: what the broker itself answers, by name.
         handlers: clients that answer.
+        elsewhere: the other brokers of a cluster; None for a broker alone.
     """
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self.methods: dict[str, Builtin] = {}
         self.handlers = Handlers(hub)
+        self.elsewhere: Elsewhere | None = None
         self._askers: dict[Session, SessionAsker] = {}
 
     def add(self, method: Method) -> None:
@@ -76,6 +82,18 @@ class Calls:
             raise ValueError(f"the method {method.name} is there already")
         self.methods[method.name] = Builtin(method)
 
+    def replace(self, method: Method) -> None:
+        """Have a method answered by another function from now on; calls that run go on."""
+        self.methods[method.name] = Builtin(method)
+
+    def handled(self) -> dict[str, int]:
+        """How many clients handle each method, those of other brokers with them."""
+        counts = self.handlers.counts()
+        if self.elsewhere is not None:
+            for method, count in self.elsewhere.handlers().items():
+                counts[method] = counts.get(method, 0) + count
+        return counts
+
     # ---- what callers ask
 
     def call(self, session: Session, message: Call) -> None:
@@ -86,17 +104,40 @@ class Calls:
         """
         builtin = self.methods.get(message.method)
         self._check_allowed(session, message.method, builtin)
-        if builtin is None and message.method not in self.handlers:
-            raise SwarmwireError(ErrorCode.METHOD_NOT_FOUND, field="method")
+        if builtin is None:
+            self._check_handled(message.method)
         seconds = self._seconds(message)
         call = PendingCall(self._hub.clock, self._asker(session), message.id, message.method, seconds)
         if builtin is not None:
-            self._run(builtin, session, call, builtin.params(message.params))
+            params = builtin.params(message.params)
+            elsewhere = self.elsewhere
+            if elsewhere is None or not elsewhere.take(session, call, builtin, params, _raw(message.params)):
+                self._run(builtin, session, call, params)
         else:
-            params = None if message.params is UNSET else Raw(check_data(message.params, "params"))
-            self.handlers.dispatch(call, params)
+            self._dispatch(call, None if message.params is UNSET else Raw(check_data(message.params, "params")))
 
-    def _run(self, builtin: Builtin, session: Session, call: PendingCall, params: Params) -> None:
+    def serve(self, caller: Caller, call: PendingCall, params: Raw) -> None:
+        """Answer a call of a method of the broker here, whatever else there is; that it is allowed was seen already.
+
+        Raises:
+            SwarmwireError: METHOD_NOT_FOUND, or what is wrong with its parameters.
+        """
+        builtin = self.methods.get(call.method)
+        if builtin is None:
+            raise SwarmwireError(ErrorCode.METHOD_NOT_FOUND, field="method")
+        self._run(builtin, caller, call, builtin.params(params))
+
+    def _check_handled(self, method: str) -> None:
+        if method not in self.handlers and (self.elsewhere is None or not self.elsewhere.may_handle(method)):
+            raise SwarmwireError(ErrorCode.METHOD_NOT_FOUND, field="method")
+
+    def _dispatch(self, call: PendingCall, params: Raw | None) -> None:
+        if self.elsewhere is None:
+            self.handlers.dispatch(call, params)
+        else:
+            self.elsewhere.dispatch(call, params)
+
+    def _run(self, builtin: Builtin, session: Caller, call: PendingCall, params: Params) -> None:
         answer = builtin.run(session, call, params)
         if answer is None:
             return
@@ -111,11 +152,10 @@ class Calls:
         Raises:
             SwarmwireError: what a caller gets.
         """
-        if method not in self.handlers:
-            raise SwarmwireError(ErrorCode.METHOD_NOT_FOUND, field="method")
+        self._check_handled(method)
         asker = _BrokerAsker(self._hub.clock.promise())
         call = PendingCall(self._hub.clock, asker, 0, method, timeout)
-        self.handlers.dispatch(call, None if params is None else Raw(params))
+        self._dispatch(call, None if params is None else Raw(params))
         try:
             return await asker.answer
         finally:
@@ -132,6 +172,13 @@ class Calls:
         asker = self._askers.get(session)
         for call in list(asker.calls.values()) if asker is not None else ():
             call.drop()
+
+    def fail_all(self, methods: Container[str], error: SwarmwireError) -> None:
+        """End all calls of these methods with an error, and whoever works on them with it."""
+        for asker in list(self._askers.values()):
+            for call in list(asker.calls.values()):
+                if call.method in methods:
+                    call.give_up(error)
 
     def recheck(self, session: Session) -> None:
         """The permissions of a client have changed: end what they do not allow any more."""
@@ -187,3 +234,7 @@ class Calls:
     def _ended(self, session: Session) -> None:
         self.forget(session)
         del self._askers[session]
+
+
+def _raw(params: Raw | UnsetType) -> Raw:
+    return _NOTHING if isinstance(params, UnsetType) else params

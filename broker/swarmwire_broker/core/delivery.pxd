@@ -33,6 +33,8 @@ cdef class Delivery:
     cdef object _retrying
     cdef public long long unaudited
     cdef long long _audit_every
+    cdef public object others
+    cdef public object wanted
 
     @cython.locals(receivers=tuple, run=Run, route=Route, hidden_from=str)
     cpdef deliver(self, Entry entry)

@@ -7,7 +7,7 @@ client its answers and its runs in one write.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ..engines.base import Engine
 from ..engines.entry import Entry
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .outbox import Outbox
     from .subscription import DroppingSubscription
 
-__all__ = ["Delivery"]
+__all__ = ["Delivery", "Others"]
 
 _SPARSE: Final = 0.0002
 """Seconds without a turn after which the next is not put off: there is nothing to gather."""
@@ -31,8 +31,29 @@ _SELDOM: Final = 1 << 40
 """Bytes between two looks at what sockets hold, where there is no limit to it."""
 
 
+class Others(Protocol):
+    """The other brokers of a cluster, as far as ephemeral events are concerned."""
+
+    def want(self, topic: str) -> bool:
+        """Whether one of them may have a subscriber of this topic."""
+        ...
+
+    def tell(self, topic: str, payload: bytes, hidden_from: str | None) -> None:
+        """Let them have an event of such a topic; some may not get it."""
+        ...
+
+    def tell_all(self, topic: str, payload: bytes) -> None:
+        """Let all have an event, whoever may want it."""
+        ...
+
+
 class Delivery:
-    """What every outbox and every subscription of a broker share: engine, router, limits, counters, clock, turn."""
+    """What every outbox and every subscription of a broker share: engine, router, limits, counters, clock, turn.
+
+    Attributes:
+        others: told of each event that is for whoever is live just now, beside the clients of this broker.
+        wanted: told of each pattern that somebody here wants now, or nobody any more.
+    """
 
     def __init__(self, engine: Engine, limits: Limits, stats: Stats, clock: Clock) -> None:
         self.engine = engine
@@ -57,6 +78,8 @@ class Delivery:
         self._retrying: Timer | None = None
         self.unaudited = 0
         self._audit_every = _audit_every(limits)
+        self.others: Others | None = None
+        self.wanted: Callable[[str, bool], None] | None = None
         engine.listener = self.deliver
 
     def bound(self, limits: Limits) -> None:
@@ -273,11 +296,15 @@ class Delivery:
         """One more subscription wants events of this pattern."""
         if self.router.want(pattern):
             self.engine.interest(pattern, True)
+            if self.wanted is not None:
+                self.wanted(pattern, True)
 
     def release(self, pattern: str) -> None:
         """One subscription fewer wants them."""
         if self.router.unwant(pattern):
             self.engine.interest(pattern, False)
+            if self.wanted is not None:
+                self.wanted(pattern, False)
 
 
 def _audit_every(limits: Limits) -> int:

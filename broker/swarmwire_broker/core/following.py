@@ -15,7 +15,7 @@ from swarmwire_protocol.messages import Live, Position, StartAt
 from ..engines.base import Entry, Page, PageLimit
 from ..engines.matcher import Matcher
 from .reader import Cost, PlacedReader
-from .subscriptions import Start
+from .subscriptions import Start, is_passed, is_unknown, learn
 
 if TYPE_CHECKING:
     from .outbox import Outbox
@@ -35,6 +35,8 @@ async def follow(outbox: Outbox, begin: str | StartAt) -> str | None:
     if begin == "now":
         return outbox.cursor(outbox.delivery.engine.head)
     outbox.live = False
+    if is_unknown(outbox.delivery.engine, begin):
+        await learn(outbox.delivery.engine, begin)
     start = await find_place(outbox, begin, outbox.matcher)
     outbox.position = start.position
     for member in outbox.members.values():
@@ -45,7 +47,10 @@ async def follow(outbox: Outbox, begin: str | StartAt) -> str | None:
 
 
 async def find_place(outbox: Outbox, begin: str | StartAt, matcher: Matcher) -> Start:
-    """Where reading begins for all patterns of a matcher: `start`, `latest`, or what a `StartAt` says."""
+    """Where reading begins for all patterns of a matcher: `start`, `latest`, or what a `StartAt` says.
+
+    Of a remote log it is decided by what is known of it here: `learn` first.
+    """
     engine = outbox.delivery.engine
     match begin:
         case StartAt(cursor=str(text)):
@@ -57,7 +62,7 @@ async def find_place(outbox: Outbox, begin: str | StartAt, matcher: Matcher) -> 
         case "latest":
             floor = engine.latest_floor
             notice = outbox.gap(outbox.cursor(0), floor, "evicted") if floor else b""
-            return Start(0, snapshot_until=engine.head, notice=notice)
+            return Start(0, snapshot_until=engine.head, notice=notice, floor=floor)
         case "start":
             return Start(engine.evicted(matcher).whole)
     raise AssertionError("the start was not checked")
@@ -65,7 +70,7 @@ async def find_place(outbox: Outbox, begin: str | StartAt, matcher: Matcher) -> 
 
 def _resume(outbox: Outbox, text: str) -> Start:
     engine, cursor = outbox.delivery.engine, Cursor.parse(text)
-    if cursor.epoch == engine.epoch and cursor.seq <= engine.head:
+    if is_passed(engine, cursor):
         return Start(cursor.seq)
     position = engine.oldest - 1
     return Start(position, notice=outbox.gap(text, position, "epoch"))
@@ -75,7 +80,9 @@ class _FollowReader(PlacedReader):
     """Brings the position that a client's live subscriptions share from where they began to the head."""
 
     def __init__(self, outbox: Outbox, start: Start) -> None:
-        super().__init__(outbox, start.position, snapshot_until=start.snapshot_until, notice=start.notice)
+        super().__init__(
+            outbox, start.position, snapshot_until=start.snapshot_until, notice=start.notice, floor=start.floor
+        )
 
     def _write(self, page: Page) -> Cost:
         cost = super()._write(page)
@@ -106,7 +113,8 @@ class PageReader(PlacedReader):
         super().__init__(outbox, start.position, notice=start.notice)
         self.more = True
         self._patterns = matcher
-        self._until = until
+        # What is published while a remote log is asked is not of this page: it would never end.
+        self._until = self.engine.head if until is None and self.engine.remote else until
         self._entries_left = limit
         self._bytes_left = outbox.delivery.limits.outbox_bytes // 2
         self._scan_left = outbox.delivery.limits.page_scan * self._MOST_PAGES

@@ -30,6 +30,7 @@ cdef class Handlers:
     cdef dict _by_session
     cdef dict _turns
     cdef object _numbers
+    cdef public object changed
 
     @cython.locals(handler=Handler)
     cpdef dispatch(self, PendingCall call, object params)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +24,7 @@ __all__ = ["RESERVED", "Handler", "Handlers", "check_method"]
 RESERVED: Final = frozenset(
     {
         "client",
+        "cluster",
         "daemon",
         "health",
         "history",
@@ -142,7 +144,11 @@ class Handler:
 
 
 class Handlers:
-    """The table of handlers by method."""
+    """The table of handlers by method.
+
+    Attributes:
+        changed: called with a method when others handle it than before, and how many they are.
+    """
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -150,6 +156,7 @@ class Handlers:
         self._by_session: dict[Session, Handler] = {}
         self._turns: dict[str, int] = {}
         self._numbers = count(1)
+        self.changed: Callable[[str, int], None] = _nobody
 
     def __contains__(self, method: object) -> bool:
         return method in self._by_method
@@ -157,6 +164,16 @@ class Handlers:
     def counts(self) -> dict[str, int]:
         """How many connections handle each method."""
         return {method: len(handlers) for method, handlers in self._by_method.items()}
+
+    def least(self, method: str) -> int | None:
+        """How many calls the handler of a method has that has the fewest; None where nobody handles it."""
+        handlers = self._by_method.get(method)
+        return min(map(_load, handlers)) if handlers else None
+
+    def loads(self) -> dict[str, int]:
+        """The same for every method whose handlers are all busy."""
+        loads = ((method, min(map(_load, handlers))) for method, handlers in self._by_method.items())
+        return {method: load for method, load in loads if load}
 
     @property
     def outstanding(self) -> int:
@@ -185,7 +202,9 @@ class Handlers:
         for method in methods:
             if method not in handler.methods:
                 handler.methods.add(method)
-                self._by_method.setdefault(method, {})[handler] = None
+                handlers = self._by_method.setdefault(method, {})
+                handlers[handler] = None
+                self.changed(method, len(handlers))
 
     def _check(self, session: Session, method: str, field: str) -> None:
         check_method(method, field)
@@ -223,6 +242,7 @@ class Handlers:
             if not handlers:
                 del self._by_method[method]
                 self._turns.pop(method, None)
+            self.changed(method, len(handlers))
 
     # ---- handing out calls
 
@@ -261,6 +281,10 @@ class Handlers:
         handler = self._by_session.get(session)
         if handler is not None:
             handler.answer(message)
+
+
+def _nobody(method: str, count: int) -> None:
+    """Nobody wants to know."""
 
 
 def _load(handler: Handler) -> int:

@@ -82,6 +82,8 @@ class Hub:
         self.is_draining = False
         self._slowed: dict[object, list[Callable[[], None]]] = {}
         engine.relieved = self._relieved
+        engine.renewed = self._renewed
+        engine.missed = self._missed
         self._slices: list[set[Session]] = [set() for _ in range(_SLICES)]
         self._slice = 0
         self._beat: Timer | None = None
@@ -193,6 +195,23 @@ class Hub:
             for go_on in calls:
                 go_on()
 
+    # ---- a log that is elsewhere
+
+    def _missed(self, upto: int) -> None:
+        """The log has let go of what this broker had not heard of yet."""
+        self.delivery.settle()
+        for session in list(self.sessions.values()):
+            session.subscriptions.missed(upto)
+
+    def _renewed(self) -> None:
+        """The log is another: everyone comes again, with cursors that are of the one before."""
+        self.delivery.flush()
+        for session in list(self.sessions.values()):
+            peer = session.peer
+            # What serves calls in this process has no place in the log.
+            if peer.transport != "local" or peer.brief or len(session.subscriptions):
+                self._send_away(session, "The log was made anew.")
+
     # ---- the heartbeat
 
     def _start_beating(self) -> None:
@@ -220,12 +239,15 @@ class Hub:
         self.signals.emit("stopping", {})
         self.delivery.flush()
         for session in list(self.sessions.values()):
-            session.close(
-                CloseCode.RESTART,
-                "The broker is shutting down.",
-                reconnect_after_ms=secrets.randbelow(self.limits.reconnect_window_ms + 1),
-                timeout_ms=self.limits.drain_timeout_ms if session.outbox.sink.buffered() else None,
-            )
+            self._send_away(session, "The broker is shutting down.")
+
+    def _send_away(self, session: Session, reason: str) -> None:
+        session.close(
+            CloseCode.RESTART,
+            reason,
+            reconnect_after_ms=secrets.randbelow(self.limits.reconnect_window_ms + 1),
+            timeout_ms=self.limits.drain_timeout_ms if session.outbox.sink.buffered() else None,
+        )
 
     def close(self) -> None:
         """Stop the heartbeat. Harmless twice."""
@@ -251,11 +273,13 @@ class Hub:
 
     def announce(self, topic: str, facts: dict[str, Any]) -> None:
         """Publish on one of the broker's own topics; it costs little where nobody listens."""
-        route = self.delivery.router.route(topic)
-        if route.shared or route.own:
-            head = event_head(topic)
-            payload = encode_event(head, None, self.clock.now_ms(), b"", encode(facts))
+        route, others = self.delivery.router.route(topic), self.delivery.others
+        is_wanted = others is not None and others.want(topic)
+        if route.shared or route.own or is_wanted:
+            payload = encode_event(event_head(topic), None, self.clock.now_ms(), b"", encode(facts))
             self.delivery.deliver_ephemeral(topic, payload, None)
+            if others is not None and is_wanted:
+                others.tell(topic, payload, None)
 
     def tell_error(self, session: Session, error: SwarmwireError) -> None:
         self.stats.error(error.code)

@@ -58,6 +58,11 @@ class Login:
         """Tell these limits in welcomes from now on."""
         self._told = cast(Any, Raw(encode(_told(limits))))
 
+    @property
+    def limiter(self) -> RateLimiter:
+        """The rate limits of all sessions."""
+        return self._limiter
+
     def meter(self, rates: Rates, *, forget_failures: bool) -> None:
         """Hold everyone to other rates from now on; all begin with what they may do at once."""
         limiter = self._limiter = RateLimiter(rates)

@@ -241,6 +241,13 @@ class Outbox:
                 self._park_or_read(LagReader(self))
                 self.owner.fell_behind()
 
+    def missed(self) -> None:
+        """What follows the head was never brought here: the log, where live subscriptions go on, names the gap."""
+        if self.live and self.members:
+            self.live = False
+            self.position = self.delivery.engine.head
+            self._park_or_read(LagReader(self))
+
     def force_flush(self) -> None:
         """Write the control lane whatever the socket holds: for the last words before a close."""
         if self.control and not self.lost:

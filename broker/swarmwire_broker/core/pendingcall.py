@@ -129,10 +129,11 @@ class PendingCall:
         self.is_streamed = False
 
     def begin(self, worker: Timer) -> None:
-        """Somebody answers it, but not at once."""
+        """Somebody answers it, but not at once; somebody else than before, where it has begun already."""
         self.worker = worker
-        self.timer = self.clock.call_later(self.seconds, self._out_of_time)
-        self.asker.begun(self)
+        if self.timer is None:
+            self.timer = self.clock.call_later(self.seconds, self._out_of_time)
+            self.asker.begun(self)
 
     # ---- answers
 

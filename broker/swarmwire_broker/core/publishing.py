@@ -67,7 +67,7 @@ class Publishing:
         """
         for pattern in patterns:
             check_pattern(pattern)
-        self._reserved = (*self._reserved, *patterns)
+        self._reserved = tuple(dict.fromkeys((*self._reserved, *patterns)))
         self._topics.clear()
 
     def guard(self, segment: str, guard: Guard) -> None:
@@ -173,6 +173,9 @@ class Publishing:
     def _send(self, topic: Topic, origin: bytes, data: bytes, hidden_from: str | None) -> None:
         payload = encode_event(topic.head, None, self._delivery.clock.now_ms(), origin, data)
         self._delivery.deliver_ephemeral(topic.name, payload, hidden_from)
+        others = self._delivery.others
+        if others is not None and others.want(topic.name):
+            others.tell(topic.name, payload, hidden_from)
 
     async def ask_hooks(self, message: Publish, author: Author) -> None:
         """Let the hooks refuse a publish that is otherwise in order.

@@ -7,6 +7,7 @@ cdef class TokenBucket:
     cdef public double burst
     cdef double _tokens
     cdef double _at
+    cdef public double spent
 
     cpdef double take(self, double n, double now)
     @cython.locals(tokens=double)
@@ -15,6 +16,7 @@ cdef class TokenBucket:
     cpdef double wait(self, double n, double now)
     cpdef spend(self, double n)
     cpdef charge(self, double n, double now)
+    cpdef charge_for_others(self, double n, double now)
     cdef _refill(self, double now)
 
 

@@ -8,15 +8,33 @@ from __future__ import annotations
 import math
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from itertools import islice
+from typing import NamedTuple, TypeAlias
 
 from swarmwire_protocol.topics import matches
 
 from .settings import RateLimit, Rates
 
-__all__ = ["LoginGuard", "RateLimiter", "SessionRates", "TokenBucket", "origin_of", "retry_after_ms"]
+__all__ = ["LoginGuard", "RateLimiter", "SessionRates", "Spent", "TokenBucket", "origin_of", "retry_after_ms"]
 
 _SLACK = 1e-6
 """Seconds by which a refill may fall short of what was promised: floats round."""
+
+
+Pair: TypeAlias = tuple[float, float]
+"""Messages, and bytes."""
+
+
+class Spent(NamedTuple):
+    """What was spent: by subject, by what clients that share their limits are called, by pattern of topics."""
+
+    subjects: dict[str, Pair]
+    clients: dict[str, Pair]
+    topics: dict[str, float]
+
+    @property
+    def is_any(self) -> bool:
+        """Whether it is more than nothing."""
+        return bool(self.subjects or self.clients or self.topics)
 
 
 class TokenBucket:
@@ -24,15 +42,19 @@ class TokenBucket:
 
     Rate 0 lets nothing pass after the burst; burst 0 lets nothing pass at all. What is larger than the burst
     passes only when the bucket is full, and is paid for afterwards: the bucket goes into debt.
+
+    Attributes:
+        spent: units booked here, since whoever looks at it has set it back.
     """
 
-    __slots__ = ("_at", "_tokens", "burst", "rate")
+    __slots__ = ("_at", "_tokens", "burst", "rate", "spent")
 
     def __init__(self, rate: float, burst: float) -> None:
         self.rate = rate
         self.burst = burst
         self._tokens = burst
         self._at = 0.0
+        self.spent = 0.0
 
     @staticmethod
     def of(limit: RateLimit) -> TokenBucket:
@@ -43,7 +65,7 @@ class TokenBucket:
         """Spend `n` if that is allowed now (0.0); else spend nothing and say how long until it could be."""
         wait = self.wait(n, now)
         if wait == 0.0:
-            self._tokens -= n
+            self.spend(n)
         return wait
 
     def has(self, n: float, now: float) -> bool:
@@ -71,9 +93,15 @@ class TokenBucket:
     def spend(self, n: float) -> None:
         """Book `n` that `wait` has allowed at this moment."""
         self._tokens -= n
+        self.spent += n
 
     def charge(self, n: float, now: float) -> None:
         """Book `n` without asking. A charge makes no debt deeper than one burst."""
+        self.charge_for_others(n, now)
+        self.spent += n
+
+    def charge_for_others(self, n: float, now: float) -> None:
+        """Book `n` that was spent at another bucket of the same limit."""
         self._refill(now)
         self._tokens = max(self._tokens - n, min(self._tokens, -self.burst))
 
@@ -99,6 +127,13 @@ def retry_after_ms(wait: float) -> int | None:
     return None if math.isinf(wait) else math.ceil(wait * 1000)
 
 
+def _take_spent(bucket: TokenBucket | None) -> float:
+    if bucket is None or not bucket.spent:
+        return 0.0
+    spent, bucket.spent = bucket.spent, 0.0
+    return spent
+
+
 class _Meter:
     """The limits of messages and of bytes of one client, or of one subject."""
 
@@ -111,6 +146,16 @@ class _Meter:
 
     def buckets(self) -> list[TokenBucket]:
         return [bucket for bucket in (self.messages, self.bytes) if bucket is not None]
+
+    def take_spent(self) -> Pair:
+        """What was spent since the last time: messages and bytes."""
+        return _take_spent(self.messages), _take_spent(self.bytes)
+
+    def charge_for_others(self, spent: Pair, now: float) -> None:
+        """Book what was spent at another broker."""
+        for bucket, amount in zip((self.messages, self.bytes), spent, strict=True):
+            if bucket is not None:
+                bucket.charge_for_others(amount, now)
 
 
 class SessionRates:
@@ -197,6 +242,7 @@ class _MeterTable:
         self._meters: dict[str, _Meter] = {}
         self.idle: dict[str, float] = {}
         self._latest = 0.0
+        self._round: list[str] = []
 
     @property
     def limits(self) -> bool:
@@ -227,6 +273,21 @@ class _MeterTable:
             self._latest = max(self._latest, *(bucket.last_used() for bucket in buckets))
             self.idle[name] = max(bucket.full_at() for bucket in buckets)
             self._forget()
+
+    def take_spent(self, most: int) -> dict[str, Pair]:
+        """What was spent by name since the last time; so many names are looked at, and others the next time."""
+        if not self._round:
+            self._round = list(self._meters)
+        names, self._round = self._round[-most:], self._round[:-most]
+        taken = ((name, self._meters[name].take_spent()) for name in names if name in self._meters)
+        return {name: spent for name, spent in taken if spent[0] > 0 or spent[1] > 0}
+
+    def charge_for_others(self, spent: dict[str, Pair], now: float) -> None:
+        """Book what was spent at another broker; also by names that are not known here yet."""
+        if self.limits:
+            for name, pair in spent.items():
+                self.take(name).charge_for_others(pair, now)
+                self.release(name)
 
     def _forget(self) -> None:
         for name, full_at in list(islice(self.idle.items(), 2)):
@@ -274,6 +335,23 @@ class RateLimiter:
         bucket = next((bucket for pattern, bucket in self._patterns if matches(pattern, topic)), None)
         self._topics[topic] = bucket
         return bucket
+
+    def take_spent(self, most: int) -> Spent:
+        """What was spent here since the last time, of what limits a whole cluster; of so many subjects at most."""
+        topics = ((pattern, _take_spent(bucket)) for pattern, bucket in self._patterns)
+        return Spent(
+            self._subjects.take_spent(most),
+            self._clients.take_spent(most),
+            {pattern: spent for pattern, spent in topics if spent > 0},
+        )
+
+    def charge_for_others(self, spent: Spent, now: float) -> None:
+        """Book what was spent at another broker."""
+        self._subjects.charge_for_others(spent.subjects, now)
+        self._clients.charge_for_others(spent.clients, now)
+        if spent.topics:
+            for pattern, bucket in self._patterns:
+                bucket.charge_for_others(spent.topics.get(pattern, 0.0), now)
 
     def release(self, subject: str, shared: bool = False) -> None:
         """A session of this subject has ended (`SessionRates.close` says it)."""

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from swarmwire_protocol.codec import conflated, encode, with_sub
+from swarmwire_protocol.errors import SwarmwireError
 from swarmwire_protocol.messages import Live, Position
 
 from ..engines.base import Entry, Page, PageLimit
@@ -22,6 +23,8 @@ log = logging.getLogger("swarmwire.broker.reader")
 _FETCH_RETRY: Final = 1.0
 """Seconds after which a page that could not be fetched is asked for again; twice as many each further time."""
 _FETCH_RETRY_MOST: Final = 30.0
+_REMOTE_RETRY_MOST: Final = 2.0
+"""The same where a log that is elsewhere is away: it comes back by itself."""
 
 
 class Cost(NamedTuple):
@@ -59,7 +62,7 @@ class Reader:
         if page is None:
             self.outbox.delivery.clock.spawn(self._fetch(limit))
             return Cost(0, 1, False)
-        return self._write(page)
+        return self._put(page)
 
     def _read(self, limit: PageLimit) -> Page | None:
         matcher = self._matcher()
@@ -67,12 +70,12 @@ class Reader:
         # A page that was fetched before somebody else joined lacks what is for them.
         if fetched is not None and fetched.matcher is matcher:
             return fetched.page
-        return self.engine.read(matcher, self.position, limit)
+        return self._at_hand(matcher, limit)
 
     async def _fetch(self, limit: PageLimit) -> None:
         matcher = self._matcher()
         try:
-            page = await self.engine.fetch(matcher, self.position, limit)
+            page = await self._far(matcher, limit)
         except Exception as error:
             self._retry_later(error)
             return
@@ -83,11 +86,15 @@ class Reader:
 
     def _retry_later(self, error: Exception) -> None:
         """Ask again, each time later, and say so each time; where it fails only the first time."""
-        if not self._retry:
+        is_away = self.engine.remote and isinstance(error, SwarmwireError | OSError)
+        if is_away:  # which says enough
+            log.warning("the log cannot be read just now: %s", error, extra={"position": self.position})
+        elif not self._retry:
             log.error("the log could not be read; trying again", exc_info=error, extra={"position": self.position})
         else:
             log.error("the log can still not be read: %s", error, extra={"position": self.position})
-        self._retry = min(2 * self._retry, _FETCH_RETRY_MOST) if self._retry else _FETCH_RETRY
+        most = _REMOTE_RETRY_MOST if is_away else _FETCH_RETRY_MOST
+        self._retry = min(2 * self._retry, most) if self._retry else _FETCH_RETRY
         self.outbox.delivery.clock.call_later(self._retry, lambda: self.outbox.delivery.catchup.add(self))
 
     def _write(self, page: Page) -> Cost:
@@ -139,6 +146,15 @@ class Reader:
         return [self.outbox.gap(after, to, "evicted", self._sub())]
 
     # ---- what differs between readers
+
+    def _at_hand(self, matcher: Matcher, limit: PageLimit) -> Page | None:
+        return self.engine.read(matcher, self.position, limit)
+
+    async def _far(self, matcher: Matcher, limit: PageLimit) -> Page:
+        return await self.engine.fetch(matcher, self.position, limit)
+
+    def _put(self, page: Page) -> Cost:
+        return self._write(page)
 
     def _matcher(self) -> Matcher:
         raise NotImplementedError
@@ -192,34 +208,53 @@ class LagReader(Reader):
 
 
 class PlacedReader(Reader):
-    """Replays the log from a place that was asked for, or first the last event of every topic."""
+    """Replays the log from a place that was asked for, or first the last event of every topic.
+
+    `floor` is the place up to which last events may be missing, as `notice` says.
+    """
 
     def __init__(
-        self, outbox: Outbox, position: int, *, snapshot_until: int | None = None, notice: bytes = b""
+        self, outbox: Outbox, position: int, *, snapshot_until: int | None = None, notice: bytes = b"", floor: int = 0
     ) -> None:
         super().__init__(outbox, position)
         self._notice = notice
         self._snapshot_until = snapshot_until
-        self._floor = self.engine.latest_floor
+        self._floor = floor
 
     def step(self, limit: PageLimit) -> Cost:
         if self._notice:
             self.outbox.write_events([self._notice])
             self._notice = b""
-        return super().step(limit) if self._snapshot_until is None else self._step_snapshot(limit)
+        return super().step(limit)
 
-    def _step_snapshot(self, limit: PageLimit) -> Cost:
+    def _at_hand(self, matcher: Matcher, limit: PageLimit) -> Page | None:
         until = self._snapshot_until
-        assert until is not None
-        page = self.engine.latest(self._matcher(), self.position, until, limit)
+        if until is None:
+            return super()._at_hand(matcher, limit)
+        return self.engine.latest(matcher, self.position, until, limit)
+
+    async def _far(self, matcher: Matcher, limit: PageLimit) -> Page:
+        until = self._snapshot_until
+        if until is None:
+            return await super()._far(matcher, limit)
+        return await self.engine.fetch_latest(matcher, self.position, until, limit)
+
+    def _put(self, page: Page) -> Cost:
+        until = self._snapshot_until
+        return super()._put(page) if until is None else self._write_snapshot(page, until)
+
+    def _write_snapshot(self, page: Page, until: int) -> Cost:
         payloads = []
         # What changed after `until` comes from the log, and what was written already is not lost.
         floor = min(self.engine.latest_floor, until)
         if floor > max(self._floor, self.position):
             # Topics lost their last event while the snapshot was being written.
-            payloads.append(self.outbox.gap(self.outbox.cursor(self.position), floor, "evicted", self._sub()))
+            after = self.outbox.cursor(max(self._floor, self.position))
+            payloads.append(self.outbox.gap(after, floor, "evicted", self._sub()))
             self._floor = floor
-        events = self._encode_snapshot([entry for entry in page.entries if self._wants(entry)])
+        # What was lost while the page was fetched is announced as such, though it may be there.
+        entries = [entry for entry in page.entries if entry.seq > self._floor and self._wants(entry)]
+        events = self._encode_snapshot(entries)
         self.outbox.delivery.stats.deliveries += len(events)
         payloads += events
         self.position = page.upto
@@ -237,9 +272,15 @@ class ReplayReader(PlacedReader):
     """The same for one subscription."""
 
     def __init__(
-        self, subscription: Subscription, position: int, *, snapshot_until: int | None = None, notice: bytes = b""
+        self,
+        subscription: Subscription,
+        position: int,
+        *,
+        snapshot_until: int | None = None,
+        notice: bytes = b"",
+        floor: int = 0,
     ) -> None:
-        super().__init__(subscription.outbox, position, snapshot_until=snapshot_until, notice=notice)
+        super().__init__(subscription.outbox, position, snapshot_until=snapshot_until, notice=notice, floor=floor)
         self.subscription = subscription
         self._patterns = Matcher([subscription.pattern])
 
@@ -273,9 +314,10 @@ class ConflatingReader(ReplayReader):
         *,
         snapshot_until: int | None = None,
         notice: bytes = b"",
+        floor: int = 0,
         ticks: bool = False,
     ) -> None:
-        super().__init__(subscription, position, snapshot_until=snapshot_until, notice=notice)
+        super().__init__(subscription, position, snapshot_until=snapshot_until, notice=notice, floor=floor)
         self.is_reading = False
         self._ticks = ticks
         self._held: dict[str, tuple[Entry, int]] = {}

@@ -31,7 +31,7 @@ from swarmwire_protocol.messages import (
 from swarmwire_protocol.messages import Subscription as Wanted
 
 from ..engines.entry import Outcome
-from .subscriptions import Start
+from .subscriptions import Start, learn
 
 if TYPE_CHECKING:
     from .session import Session
@@ -200,6 +200,7 @@ async def _begin_found(
     session: Session, request_id: RequestId, results: list[SubscribeResult], accepted: _Accepted
 ) -> None:
     table = session.subscriptions
+    await learn(session.hub.engine, *(wanted.from_ for wanted, _ in accepted))
     found = [
         await table.find_start(wanted, result.sub) if table.is_elsewhere(wanted) else None
         for wanted, result in accepted

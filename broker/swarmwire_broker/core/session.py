@@ -471,6 +471,10 @@ class Session:
             told = True
         return told
 
+    def tell(self, payload: bytes) -> bool:
+        """Write an event that is for this client alone; False: it is gone, or reads too slowly just now."""
+        return self.hub.delivery.deliver_direct((self.outbox,), payload) > 0
+
     def fell_behind(self) -> None:
         if self.subscriptions.closes:
             # Not now: the turn is being written.

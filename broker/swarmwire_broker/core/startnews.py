@@ -27,11 +27,13 @@ class StartNews:
         self._head = 0
 
     def announce(self) -> None:
-        """The broker runs from now on."""
+        """The broker runs from now on; the other brokers of a cluster, where people are who watch, are told at once."""
         hub, info = self._hub, self._hub.info
         facts = {"server": info.id, "name": info.name, "version": info.version, "pid": info.pid}
         self._payload = encode_event(event_head(_TOPIC), None, hub.clock.now_ms(), b"", encode(facts))
         self._head = hub.engine.head
+        if hub.delivery.others is not None:
+            hub.delivery.others.tell_all(_TOPIC, self._payload)
 
     def recall(self, session: Session, pattern: str, name: str | None, begin: str | StartAt) -> bool:
         """Tell a subscription (None: all that a client has) of the start; whether it was told.

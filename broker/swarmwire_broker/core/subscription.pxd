@@ -38,10 +38,12 @@ cdef class DroppingSubscription(OwnSubscription):
     cdef long long _written
     cdef long long _lost_to
     cdef long long _lost
+    cdef bint _evicted
     cdef bint _draining
     cdef public object dropped
 
     cdef _put(self, long long seq, str topic, bytes payload)
+    cdef _drain_soon(self)
     cdef _trim(self)
     cdef _drop(self)
     cdef list _take_gap(self)

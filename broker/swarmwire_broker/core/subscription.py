@@ -71,9 +71,11 @@ class Subscription:
         self.is_live = True
         self._go_live()
 
-    def start_replay(self, position: int, *, snapshot_until: int | None = None, notice: bytes = b"") -> None:
+    def start_replay(
+        self, position: int, *, snapshot_until: int | None = None, notice: bytes = b"", floor: int = 0
+    ) -> None:
         """Begin with what the log holds after a position, or with the last event of every topic."""
-        self._reader = self.reader_class(self, position, snapshot_until=snapshot_until, notice=notice)
+        self._reader = self.reader_class(self, position, snapshot_until=snapshot_until, notice=notice, floor=floor)
         self.outbox.begin(self._reader)
 
     def replayed(self, position: int) -> None:
@@ -154,6 +156,10 @@ class OwnSubscription(Subscription):
         """Move over what did not match, if everything that did is written; whether that moved the position."""
         raise NotImplementedError
 
+    def missed(self, upto: int) -> None:
+        """What lies between the head and a place will never be offered."""
+        raise NotImplementedError
+
     def _go_live(self) -> None:
         self.outbox.delivery.router.add(self.pattern, self)
 
@@ -205,6 +211,9 @@ class ConflatingSubscription(OwnSubscription):
         self._ticker.position = head
         return True
 
+    def missed(self, upto: int) -> None:
+        self._arm()  # what it then reads begins with the gap
+
     def offer(self, entry: Entry) -> None:
         self._arm()
 
@@ -239,7 +248,7 @@ class ConflatingSubscription(OwnSubscription):
 class DroppingSubscription(OwnSubscription):
     """Every event while the socket takes them; else the newest `queue_size`, and a gap in place of the others."""
 
-    __slots__ = ("_bytes", "_draining", "_lost", "_lost_to", "_queue", "_queue_size", "_written", "dropped")
+    __slots__ = ("_bytes", "_draining", "_evicted", "_lost", "_lost_to", "_queue", "_queue_size", "_written", "dropped")
 
     def __init__(self, outbox: Outbox, name: str, pattern: str, *, queue_size: int) -> None:
         super().__init__(outbox, name, pattern)
@@ -249,6 +258,7 @@ class DroppingSubscription(OwnSubscription):
         self._written = 0
         self._lost_to = 0
         self._lost = 0
+        self._evicted = False  # among what was lost is what nobody has counted
         self._draining = False
         self.dropped: Counter[str] = Counter()
         """Events lost by topic since the loss was last reported."""
@@ -265,13 +275,20 @@ class DroppingSubscription(OwnSubscription):
         return self._written
 
     def _is_waiting(self) -> bool:
-        return bool(self._queue or self._lost)
+        return bool(self._queue or self._lost or self._evicted)
 
     def advance(self, head: int) -> bool:
-        if self._queue or self._lost or self._written >= head:
+        if self._is_waiting() or self._written >= head:
             return False
         self._written = head
         return True
+
+    def missed(self, upto: int) -> None:
+        while self._queue:
+            self._drop()
+        self._lost_to = upto
+        self._evicted = True
+        self._drain_soon()
 
     def offer(self, entry: Entry) -> None:
         if not self._hides(entry.hidden_from):
@@ -290,6 +307,9 @@ class DroppingSubscription(OwnSubscription):
         self._bytes += len(payload)
         if not self.outbox.delivery.has_room(self.outbox):
             self._trim()
+        self._drain_soon()
+
+    def _drain_soon(self) -> None:
         if not self._draining:
             self._draining = True
             self.outbox.delivery.drain_later(self.drain)
@@ -328,10 +348,11 @@ class DroppingSubscription(OwnSubscription):
             self.outbox.write_events(payloads)
 
     def _take_gap(self) -> list[bytes]:
-        if not self._lost:
+        if not (self._lost or self._evicted):
             return []
         after = self.outbox.cursor(self._written)
-        gap = self.outbox.gap(after, self._lost_to, "overflow", self.name, self._lost)
+        reason, count = ("evicted", None) if self._evicted else ("overflow", self._lost)
+        gap = self.outbox.gap(after, self._lost_to, reason, self.name, count)
         self._written = self._lost_to
-        self._lost = 0
+        self._lost, self._evicted = 0, False
         return [gap]

@@ -14,6 +14,7 @@ from swarmwire_protocol.messages import Conflate, Error, StartAt, SubscribeResul
 from swarmwire_protocol.messages import Subscription as Wanted
 from swarmwire_protocol.topics import check_pattern
 
+from ..engines.base import Engine
 from ..engines.matcher import Matcher
 from .permissions import Grants
 from .subscription import (
@@ -27,19 +28,62 @@ from .subscription import (
 if TYPE_CHECKING:
     from .outbox import Outbox
 
-__all__ = ["Start", "Subscriptions", "refusal"]
+__all__ = ["Start", "Subscriptions", "is_passed", "is_unknown", "learn", "refusal"]
 
 MAX_SUB_BYTES = 512
 _WORDS = ("now", "start", "latest")
+_COME_AGAIN_MS = 500
 
 
 class Start(NamedTuple):
-    """Where a subscription begins: live at once, or with a replay after `position`."""
+    """Where a subscription begins: live at once, or with a replay after `position`.
+
+    `floor` is the place up to which a snapshot may lack last events, as `notice` says.
+    """
 
     position: int
     live: bool = False
     snapshot_until: int | None = None
     notice: bytes = b""
+    floor: int = 0
+
+
+def is_unknown(engine: Engine, begin: str | StartAt) -> bool:
+    """Whether a place can be told only when a remote log has been asked: any but now and what was passed here."""
+    return engine.remote and begin != "now" and not 0 < _upto(engine, begin) <= engine.head
+
+
+def is_passed(engine: Engine, cursor: Cursor) -> bool:
+    """Whether a cursor is of this log and the log has come so far.
+
+    Raises:
+        SwarmwireError: UNAVAILABLE, with `retry_after_ms`; a remote log has, and this broker does not know it yet.
+    """
+    if cursor.epoch != engine.epoch:
+        return False
+    if cursor.seq > engine.head and engine.remote:
+        raise SwarmwireError(
+            ErrorCode.UNAVAILABLE, "This broker has not come as far as this cursor.", retry_after_ms=_COME_AGAIN_MS
+        )
+    return cursor.seq <= engine.head
+
+
+async def learn(engine: Engine, *begins: str | StartAt) -> None:
+    """Learn what must be known of a remote log to tell these places in it.
+
+    Raises:
+        SwarmwireError: UNAVAILABLE, with `retry_after_ms`.
+    """
+    if engine.remote:
+        await engine.refresh(max((_upto(engine, begin) for begin in begins), default=0))
+
+
+def _upto(engine: Engine, begin: str | StartAt) -> int:
+    """How far the log must go for a place to be in it: the place of a cursor of this log, else 0."""
+    if isinstance(begin, StartAt) and begin.cursor is not None:
+        cursor = Cursor.parse(begin.cursor)
+        return cursor.seq if cursor.epoch == engine.epoch else 0
+    return 0
 
 
 def refusal(error: SwarmwireError, field: str | None = None) -> Error:
@@ -153,7 +197,8 @@ class Subscriptions:
 
     def is_elsewhere(self, wanted: Wanted) -> bool:
         """Whether the log must be asked where a subscription begins."""
-        return isinstance(wanted.from_, StartAt) and wanted.from_.cursor is None
+        is_sought = isinstance(wanted.from_, StartAt) and wanted.from_.cursor is None
+        return is_sought or is_unknown(self._outbox.delivery.engine, wanted.from_)
 
     def start_of(self, wanted: Wanted, name: str) -> Start:
         """Where a subscription begins, if that is known without asking the log."""
@@ -170,7 +215,7 @@ class Subscriptions:
         raise AssertionError("the start was not checked")
 
     async def find_start(self, wanted: Wanted, name: str) -> Start:
-        """The same, asking the log where that is needed."""
+        """The same, asking the log where that is needed. Of a remote log `learn` first."""
         engine = self._outbox.delivery.engine
         match wanted.from_:
             case StartAt(last=int(count)):
@@ -183,12 +228,12 @@ class Subscriptions:
         engine = self._outbox.delivery.engine
         floor = engine.latest_floor
         notice = self._outbox.gap(self._outbox.cursor(0), floor, "evicted", name) if floor else b""
-        return Start(0, snapshot_until=engine.head, notice=notice)
+        return Start(0, snapshot_until=engine.head, notice=notice, floor=floor)
 
     def _resume(self, text: str, name: str) -> Start:
         engine = self._outbox.delivery.engine
         cursor = Cursor.parse(text)
-        if cursor.epoch == engine.epoch and cursor.seq <= engine.head:
+        if is_passed(engine, cursor):
             return Start(cursor.seq)
         position = engine.oldest - 1
         return Start(position, notice=self._outbox.gap(text, position, "epoch", name))
@@ -202,7 +247,9 @@ class Subscriptions:
         if start.live:
             subscription.start_live(start.position)
         else:
-            subscription.start_replay(start.position, snapshot_until=start.snapshot_until, notice=start.notice)
+            subscription.start_replay(
+                start.position, snapshot_until=start.snapshot_until, notice=start.notice, floor=start.floor
+            )
 
     def _make(self, wanted: Wanted, name: str) -> Subscription:
         match wanted.mode:
@@ -241,6 +288,13 @@ class Subscriptions:
     def moved(self, head: int) -> list[str]:
         """The subscriptions with a position of their own that have everything up to `head` without knowing it yet."""
         return [one.name for one in self if isinstance(one, OwnSubscription) and one.is_live and one.advance(head)]
+
+    def missed(self, upto: int) -> None:
+        """What lies between the head and a place will never be brought: all that are live say so."""
+        self._outbox.missed()
+        for one in self:
+            if isinstance(one, OwnSubscription) and one.is_live:
+                one.missed(upto)
 
     @property
     def closes(self) -> bool:

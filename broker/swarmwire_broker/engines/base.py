@@ -78,6 +78,14 @@ class Engine(Protocol):
     and publishers can be ahead of the log."""
     relieved: Callable[[], None]
     """Called when `congested` ends."""
+    remote: bool
+    """Whether others write to the log too, elsewhere: then what is known of it here may be behind, until `refresh`.
+    Where it is false, `refresh` has nothing to do."""
+    renewed: Callable[[], None]
+    """Called when the log was made anew under a running broker: `epoch` is another, and what was before is gone."""
+    missed: Callable[[int], None]
+    """Called where the log evicted what the listener was still to hear: with the place up to which. `head` is the place
+    up to which it has heard everything, and is that other one afterwards."""
 
     @property
     def congested(self) -> bool:
@@ -93,7 +101,7 @@ class Engine(Protocol):
 
     @property
     def oldest(self) -> int:
-        """The lowest `seq` the log still holds; head + 1 if it holds none."""
+        """The lowest `seq` the log still holds; head + 1 if it holds none up to there."""
 
     def evicted(self, matcher: Matcher) -> Evicted:
         """What the log has let go of the events that these patterns match."""
@@ -108,6 +116,16 @@ class Engine(Protocol):
     async def close(self) -> None:
         """Finish what was appended and close. Harmless twice."""
 
+    async def refresh(self, upto: int = 0) -> None:
+        """Learn what is held: `oldest`, `evicted` and `latest_floor` are those of this moment or later.
+
+        `head` then is at least what was acknowledged here before, and at least `upto` if the log goes so far. That the
+        log was made anew is noticed here too.
+
+        Raises:
+            SwarmwireError: UNAVAILABLE, with `retry_after_ms`; the log could not be asked in time.
+        """
+
     def append(self, draft: Draft) -> None:
         """Take an event. Its outcome comes by `draft.done`, perhaps before this returns."""
 
@@ -118,14 +136,21 @@ class Engine(Protocol):
         """A page from memory; None if memory does not reach back to `after` (then `fetch` does).
 
         Where the log itself has evicted what follows `after`, the page begins with the oldest event it holds; what is
-        missing, there or later, `evicted` tells, asked when the page is there.
+        missing, there or later, `evicted` tells, asked when the page is there. What a page of a remote log was read
+        without, because it was evicted, `evicted` tells behind `fetch` and `fetch_latest` without a `refresh`.
         """
 
     async def fetch(self, matcher: Matcher, after: int, limit: PageLimit) -> Page:
         """The same from wherever the log is kept."""
 
-    def latest(self, matcher: Matcher, after: int, until: int, limit: PageLimit) -> Page:
-        """The last events of matching topics with after < seq <= until, as far as they are still the last."""
+    def latest(self, matcher: Matcher, after: int, until: int, limit: PageLimit) -> Page | None:
+        """The last events of matching topics with after < seq <= until, as far as they are still the last.
+
+        None if they are not in memory (then `fetch_latest` does).
+        """
+
+    async def fetch_latest(self, matcher: Matcher, after: int, until: int, limit: PageLimit) -> Page:
+        """The same from wherever the log is kept."""
 
     async def find_last(self, matcher: Matcher, count: int) -> int:
         """The place after which the log holds the last `count` matching events."""
@@ -134,7 +159,11 @@ class Engine(Protocol):
         """The place after which the log holds the events with a time of `ts` milliseconds or later."""
 
     def interest(self, pattern: str, wanted: bool) -> None:
-        """Somebody subscribes to this pattern now, or nobody does any longer."""
+        """Somebody subscribes to this pattern now, or nobody does any longer.
+
+        The listener hears of every event that a pattern of interest matches and that lies after the `head` of the
+        moment when the interest began; of others it may.
+        """
 
     async def get(self, key: str) -> Stored | None:
         """The value of a key."""

@@ -75,6 +75,12 @@ class DedupeTable:
         self._places[key] = (seq, until)
         self._untils.setdefault(key[0], deque()).append(until)
 
+    def clear(self) -> None:
+        """Forget all keys: the places they were given are those of a log that is gone."""
+        self._places.clear()
+        self._untils.clear()
+        self.forgotten = 0
+
     def _forget(self, now_ms: int) -> None:
         while self._places:
             key, (seq, until) = next(iter(self._places.items()))

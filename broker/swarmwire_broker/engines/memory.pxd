@@ -10,6 +10,8 @@ cdef class MemoryEngine:
     cdef public str epoch
     cdef public object listener
     cdef public object relieved
+    cdef public object renewed
+    cdef public object missed
     cdef public Log log
     cdef public LatestTable table
     cdef public object keys

@@ -29,7 +29,11 @@ def _nobody(entry: Entry) -> None:
 
 
 def _never() -> None:
-    """An engine that is never congested is never relieved."""
+    """An engine that is never congested is never relieved, and a log that is its own is never made anew."""
+
+
+def _heard(upto: int) -> None:
+    """The listener hears everything at once."""
 
 
 class MemoryEngine:
@@ -43,6 +47,7 @@ class MemoryEngine:
     defers = False
     congested = False
     trouble = None
+    remote = False
 
     def __init__(
         self,
@@ -61,6 +66,8 @@ class MemoryEngine:
         self.epoch = new_epoch()
         self.listener: Callable[[Entry], None] = _nobody
         self.relieved: Callable[[], None] = _never
+        self.renewed: Callable[[], None] = _never
+        self.missed: Callable[[int], None] = _heard
         self.log = Log(log_events, log_bytes, log_age_ms)
         self.table = LatestTable(latest_topics, latest_bytes)
         self.keys = DedupeTable(dedupe_ms, dedupe_keys, dedupe_keys_per_subject)
@@ -93,6 +100,9 @@ class MemoryEngine:
 
     async def close(self) -> None:
         """There is nothing to keep."""
+
+    async def refresh(self, upto: int = 0) -> None:
+        """Everything is known at any time."""
 
     # ---- appending
 
@@ -157,6 +167,9 @@ class MemoryEngine:
         return self.log.read(matcher, after, limit)
 
     def latest(self, matcher: Matcher, after: int, until: int, limit: PageLimit) -> Page:
+        return self.table.read(matcher, after, until, limit)
+
+    async def fetch_latest(self, matcher: Matcher, after: int, until: int, limit: PageLimit) -> Page:
         return self.table.read(matcher, after, until, limit)
 
     async def find_last(self, matcher: Matcher, count: int) -> int:

@@ -25,13 +25,13 @@ from .sqliteheld import Held
 from .sqliteintake import Intake, closed
 from .sqliteload import Loader
 from .sqlitelock import DirectoryLock
-from .sqlitequeue import WriteQueue
 from .sqlitereaders import Readers
 from .sqlitereading import SqliteReading
 from .sqliteschema import FILE, LogFile, open_file
 from .sqliteshow import show
 from .sqlitestore import Store
 from .sqlitewriter import Batch, Change, Writer
+from .writequeue import WriteQueue
 
 __all__ = ["SqliteEngine", "Sync"]
 
@@ -68,6 +68,7 @@ class SqliteEngine(SqliteReading, Intake):
     """
 
     defers = True
+    remote = False
 
     def __init__(
         self,
@@ -94,6 +95,8 @@ class SqliteEngine(SqliteReading, Intake):
         self.epoch = ""
         self.listener: Callable[[Entry], None] = _nobody
         self.relieved: Callable[[], None] = _nothing
+        self.renewed: Callable[[], None] = _nothing
+        self.missed: Callable[[int], None] = _nothing
         self.on_commit: Callable[[int, float], object] = _nothing
         self.trouble: str | None = None
         keep = Keep(log_events, log_bytes, log_age_ms)

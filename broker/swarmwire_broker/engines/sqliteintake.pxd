@@ -1,5 +1,5 @@
 from .entry cimport Draft
-from .sqlitequeue cimport WriteQueue
+from .writequeue cimport WriteQueue
 
 
 cdef class Intake:

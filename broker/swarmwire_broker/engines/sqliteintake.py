@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 
 from .entry import Draft, Outcome
-from .sqlitequeue import WriteQueue
 from .sqlitewriter import Item, Writer
+from .writequeue import WriteQueue
 
 __all__ = ["Intake", "closed"]
 

@@ -47,7 +47,7 @@ class DirectoryLock:
     def _sentence(self, holder: bytes) -> str:
         text = holder.decode("ascii", errors="replace").strip()
         who = f"the process {text}" if text.isdigit() else "another process"
-        return f"the directory {self._path.parent} is in use by {who}; two brokers cannot share one"
+        return f"the directory {self._path.parent} is in use by {who}; several brokers share a log in NATS (--nats)"
 
     def release(self) -> None:
         """Let it go."""

@@ -42,6 +42,9 @@ class SqliteReading:
     def read(self, matcher: Matcher, after: int, limit: PageLimit) -> Page | None:
         return self.held.read(matcher, after, limit)
 
+    async def refresh(self, upto: int = 0) -> None:
+        """What others wrote is told as it is written: there are no others."""
+
     async def fetch(self, matcher: Matcher, after: int, limit: PageLimit) -> Page:
         after, head = max(after, self.evicted(matcher).whole), self.head
         found = await self._ask(lambda reader: reader.page(matcher, after, head, limit))
@@ -55,6 +58,9 @@ class SqliteReading:
         return await self._readers.ask(question)
 
     def latest(self, matcher: Matcher, after: int, until: int, limit: PageLimit) -> Page:
+        return self.held.table.read(matcher, after, until, limit)
+
+    async def fetch_latest(self, matcher: Matcher, after: int, until: int, limit: PageLimit) -> Page:
         return self.held.table.read(matcher, after, until, limit)
 
     async def find_last(self, matcher: Matcher, count: int) -> int:

@@ -3,7 +3,7 @@ cimport cython
 from .entry cimport Draft, Entry, stored_at
 from .latest cimport LatestTable
 from .log cimport Log
-from .sqlitequeue cimport WriteQueue
+from .writequeue cimport WriteQueue
 
 @cython.locals(place=Py_ssize_t, draft=Draft, entry=Entry)
 cpdef show(

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from .entry import Draft, Entry, stored_at
 from .latest import LatestTable
 from .log import Log
-from .sqlitequeue import WriteQueue
 from .sqlitewriter import Change, Item
+from .writequeue import WriteQueue
 
 __all__ = ["show"]
 

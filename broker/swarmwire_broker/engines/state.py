@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import ItemsView, Sequence
 
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 
@@ -17,6 +17,18 @@ class State:
     def __init__(self) -> None:
         self.revision = 0
         self._values: dict[str, Stored] = {}
+
+    def restore(self, values: dict[str, Stored], revision: int) -> None:
+        """Begin with these values, which are its own from now on."""
+        self._values = values
+        self.revision = revision
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def items(self) -> ItemsView[str, Stored]:
+        """All keys, in no order."""
+        return self._values.items()
 
     def get(self, key: str) -> Stored | None:
         return self._values.get(key)

@@ -6,18 +6,30 @@ import heapq
 import itertools
 import json
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator
-from typing import Any, TypeAlias
+from collections.abc import Callable, Coroutine, Generator, Sequence
+from typing import Any, Protocol, TypeAlias
 
 from swarmwire_broker.core.hub import Hub
 from swarmwire_broker.core.ports import Authenticator, Peer
 from swarmwire_broker.core.session import Session
 from swarmwire_broker.core.settings import Limits, Rates
-from swarmwire_broker.engines.base import Entry, Page, PageLimit
+from swarmwire_broker.engines.base import Draft, Entry, Evicted, Outcome, Page, PageLimit, Put, Stored
 from swarmwire_broker.engines.matcher import Matcher
 from swarmwire_broker.engines.memory import MemoryEngine
+from swarmwire_protocol.errors import ErrorCode, SwarmwireError
+from swarmwire_protocol.topics import matches
 
-__all__ = ["Client", "DeepEngine", "FakeClock", "FakeSink", "Gate", "Message", "World"]
+__all__ = [
+    "Client",
+    "DeepEngine",
+    "EngineClass",
+    "FakeClock",
+    "FakeSink",
+    "Gate",
+    "Message",
+    "RemoteEngine",
+    "World",
+]
 
 Message: TypeAlias = dict[str, Any]
 
@@ -299,6 +311,245 @@ class DeepEngine(MemoryEngine):
         return await super().find_since(ts)
 
 
+class Turns(Protocol):
+    """Turns of a loop, for the follower of a `RemoteEngine`."""
+
+    def call_soon(self, callback: Callable[[], object]) -> object: ...
+
+
+class RemoteEngine:
+    """An engine whose log is elsewhere, with a follower that brings each event a turn after it was stored.
+
+    Beneath it is a memory engine, which is the log. What the follower has not brought yet is beyond `head`; it brings
+    only what somebody is interested in, and moves over the rest. Everything but the newest `ring` of these is fetched.
+    An ack comes when the follower has passed the event, where it brings it, else at once.
+
+    Attributes:
+        log: the log.
+        clock: whose turns the follower takes.
+        is_away: what is asked of the log is refused.
+        is_stuck: the follower brings nothing, until `refresh` asks for it.
+        asked: what was asked of the log, in order.
+    """
+
+    durability: str = "stored"
+    defers = True
+    congested = False
+    remote = True
+    ring = 6
+
+    def __init__(self, **given: Any) -> None:
+        self._given = given
+        self.log = MemoryEngine(**given)
+        self.log.listener = self._stored
+        self.epoch = self.log.epoch
+        self.clock: Turns | None = None
+        self.listener: Callable[[Entry], None] = _ignore
+        self.relieved: Callable[[], None] = _ignore_end
+        self.renewed: Callable[[], None] = _ignore_end
+        self.missed: Callable[[int], None] = _ignore_place
+        self.head = 0
+        self.oldest = 1
+        self.is_away = False
+        self.is_stuck = False
+        self.asked: list[str] = []
+        self._coming: deque[tuple[Entry | None, Callable[[], None]]] = deque()
+        self._wanted: dict[str, int] = {}
+        self._is_due = False
+        self._decided: Callable[[], None] = _ignore_end
+
+    @property
+    def trouble(self) -> str | None:
+        return "The log is away." if self.is_away else None
+
+    @property
+    def latest_floor(self) -> int:
+        return self.log.latest_floor
+
+    def evicted(self, matcher: Matcher) -> Evicted:
+        return Evicted(self.oldest - 1, self.oldest - 1)
+
+    async def start(self) -> None:
+        """The log is there."""
+
+    async def close(self) -> None:
+        """The log stays."""
+
+    # ---- appending, and the follower
+
+    def append(self, draft: Draft) -> None:
+        if self.is_away:
+            if draft.done is not None:
+                draft.done(Outcome(error=_away()))
+            return
+        done, outcomes = draft.done, list[Outcome]()
+        draft.done = outcomes.append
+
+        def decide() -> None:
+            if done is not None:
+                done(outcomes[0])
+
+        self._decided = decide
+        before = self.log.head
+        self.log.append(draft)
+        if self.log.head == before:
+            self._coming.append((None, decide))
+            self._come_soon()
+
+    def append_all(self, drafts: Sequence[Draft]) -> None:
+        for draft in drafts:
+            self.append(draft)
+
+    def append_elsewhere(self, draft: Draft) -> None:
+        """What another broker has published."""
+        self._decided = _ignore_end
+        self.log.append(draft)
+
+    def _stored(self, entry: Entry) -> None:
+        self._coming.append((entry, self._decided))
+        assert self.clock is not None
+        if not self._wants(entry):
+            self.clock.call_soon(self._decided)
+            self._coming[-1] = (entry, _ignore_end)
+        self._come_soon()
+
+    def _come_soon(self) -> None:
+        assert self.clock is not None
+        if self._coming and not self._is_due:
+            self._is_due = True
+            self.clock.call_soon(self._come)
+
+    def _come(self) -> None:
+        self._is_due = False
+        if not self.is_stuck:
+            self.bring(2)
+            self._come_soon()
+
+    def bring(self, count: int) -> None:
+        """Have the follower bring the next events."""
+        for _ in range(min(count, len(self._coming))):
+            entry, decided = self._coming.popleft()
+            if entry is not None:
+                self.head = entry.seq
+                if self._wants(entry):
+                    self.listener(entry)
+            decided()
+
+    def lose(self) -> None:
+        """The log has evicted what the follower has not brought."""
+        upto = min(self.log.oldest - 1, self.log.head)
+        while self._coming and ((entry := self._coming[0][0]) is None or entry.seq <= upto):
+            self._coming.popleft()[1]()
+        self.missed(upto)
+        self.head, self.oldest = upto, upto + 1
+
+    def _wants(self, entry: Entry) -> bool:
+        return any(matches(pattern, entry.topic) for pattern in self._wanted)
+
+    def interest(self, pattern: str, wanted: bool) -> None:
+        if wanted:
+            self._wanted[pattern] = self.head
+        else:
+            del self._wanted[pattern]
+
+    def renew(self) -> None:
+        """The log is deleted and made anew."""
+        listener = self.log.listener
+        self.log = MemoryEngine(**self._given)
+        self.log.listener = listener
+        self.epoch = self.log.epoch
+        self.head, self.oldest = 0, 1
+        self._coming.clear()
+        self.renewed()
+
+    # ---- reading
+
+    def read(self, matcher: Matcher, after: int, limit: PageLimit) -> Page | None:
+        since = [self._wanted.get(pattern) for pattern in (*matcher.literals, *matcher.wildcards)]
+        reach = max(self.head - self.ring, self.log.oldest - 1)
+        if after < reach or any(place is None or after < place for place in since):
+            return None
+        return self._seen(self.log.log.read(matcher, after, limit))
+
+    def _seen(self, page: Page) -> Page:
+        if page.upto <= self.head:
+            return page
+        return Page([entry for entry in page.entries if entry.seq <= self.head], self.head, page.scanned)
+
+    async def _ask(self, what: str) -> None:
+        self.asked.append(what)
+        await _a_turn()
+        if self.is_away:
+            raise _away()
+
+    async def refresh(self, upto: int = 0) -> None:
+        await self._ask(f"refresh {upto}")
+        self.bring(len(self._coming))
+        self.oldest = min(self.log.oldest, self.head + 1)
+
+    async def fetch(self, matcher: Matcher, after: int, limit: PageLimit) -> Page:
+        await self._ask("fetch")
+        page = self._seen(await self.log.fetch(matcher, after, limit))
+        self.oldest = min(self.log.oldest, self.head + 1)
+        await _a_turn()
+        return page
+
+    def latest(self, matcher: Matcher, after: int, until: int, limit: PageLimit) -> Page | None:
+        return None
+
+    async def fetch_latest(self, matcher: Matcher, after: int, until: int, limit: PageLimit) -> Page:
+        await self._ask("fetch_latest")
+        page = self.log.latest(matcher, after, until, limit)
+        self.oldest = min(self.log.oldest, self.head + 1)
+        await _a_turn()
+        return page
+
+    async def find_last(self, matcher: Matcher, count: int) -> int:
+        await self._ask("find_last")
+        return min(await self.log.find_last(matcher, count), self.head)
+
+    async def find_since(self, ts: int) -> int:
+        await self._ask("find_since")
+        return min(await self.log.find_since(ts), self.head)
+
+    # ---- state
+
+    async def get(self, key: str) -> Stored | None:
+        return await self.log.get(key)
+
+    async def scan(self, prefix: str) -> list[tuple[str, Stored]]:
+        return await self.log.scan(prefix)
+
+    async def transact(self, puts: Sequence[Put], appends: Sequence[Draft] = ()) -> int:
+        if any(draft.key is not None for draft in appends):
+            raise ValueError("expected drafts without a key")
+        revision = await self.log.transact(puts)
+        for draft in appends:
+            self.append(draft)
+        while self._coming:
+            await _a_turn()
+        return revision
+
+
+def _ignore(entry: Entry) -> None:
+    """The listener until there is one."""
+
+
+def _ignore_place(upto: int) -> None:
+    """Nobody is told what was evicted."""
+
+
+def _ignore_end() -> None:
+    """Nobody waits for it."""
+
+
+def _away() -> SwarmwireError:
+    return SwarmwireError(ErrorCode.UNAVAILABLE, "The log is away.", retry_after_ms=500)
+
+
+EngineClass: TypeAlias = type[MemoryEngine] | type[RemoteEngine]
+
+
 class _ATurn:
     def __await__(self) -> Generator[None, None, None]:
         yield
@@ -371,7 +622,7 @@ class World:
         limits: Limits | None = None,
         rates: Rates | None = None,
         authenticator: Authenticator | None = None,
-        engine_class: type[MemoryEngine] = MemoryEngine,
+        engine_class: EngineClass = MemoryEngine,
     ) -> None:
         self.clock = FakeClock()
         limits = limits or Limits()
@@ -389,13 +640,17 @@ class World:
         )
         self.hub = Hub(self.engine, self.clock, limits=limits, rates=rates, authenticator=authenticator)
         self.log: list[Entry] = []
-        deliver = self.engine.listener
+        log: MemoryEngine | RemoteEngine = self.engine
+        if isinstance(log, RemoteEngine):
+            log.clock = self.clock
+            log = log.log
+        deliver = log.listener
 
         def note(entry: Entry) -> None:
             self.log.append(entry)
             deliver(entry)
 
-        self.engine.listener = note
+        log.listener = note
 
     def connect(self, *, address: str = "10.0.0.1", subject: str | None = None, token: str | None = None) -> Client:
         """A client that has not said anything."""

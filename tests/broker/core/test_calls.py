@@ -288,14 +288,14 @@ def test_a_caller_that_reads_no_more_gives_its_calls_up_without_a_word(world: Wo
 
 
 def test_a_method_that_ends_its_caller_is_not_begun(world: World) -> None:
-    slow = Slow()
+    slow, client = Slow(), world.client()
 
     def leave(asked: Asked, params: Params) -> Any:
-        asked.session.lost()
+        client.session.lost()
         return slow.run(asked, params)
 
     world.hub.calls.add(Method("test.leave", Params, leave))
-    assert call(world.client(), "test.leave") == []
+    assert call(client, "test.leave") == []
     assert slow.ends == []
 
 

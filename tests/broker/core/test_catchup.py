@@ -9,7 +9,7 @@ from swarmwire_broker.engines.base import Page, PageLimit
 from swarmwire_broker.engines.matcher import Matcher
 from swarmwire_broker.engines.memory import MemoryEngine
 
-from .fakes import Client, DeepEngine, World
+from .fakes import Client, DeepEngine, EngineClass, RemoteEngine, World
 
 SMALL = Limits(outbox_bytes=1_000, page_bytes=600, page_scan=1_000)
 EVENT = 140
@@ -28,8 +28,8 @@ def seqs(client: Client) -> list[int]:
     return [event["seq"] for event in client.ever("event")]
 
 
-@pytest.mark.parametrize("engine_class", [MemoryEngine, DeepEngine])
-def test_a_stalled_reader_gets_every_event_once_it_reads_again(engine_class: type[MemoryEngine]) -> None:
+@pytest.mark.parametrize("engine_class", [MemoryEngine, DeepEngine, RemoteEngine])
+def test_a_stalled_reader_gets_every_event_once_it_reads_again(engine_class: EngineClass) -> None:
     world = World(SMALL, engine_class=engine_class)
     slow, fast, writer = world.client(), world.client(), world.client()
     for client in (slow, fast):
@@ -78,8 +78,8 @@ def test_a_reader_catches_up_in_pages_and_never_holds_more_than_one_over_its_lim
     assert seqs(slow) == list(range(1, 201))
 
 
-@pytest.mark.parametrize("engine_class", [MemoryEngine, DeepEngine])
-def test_all_catching_up_together_writes_a_bounded_page_in_a_turn(engine_class: type[MemoryEngine]) -> None:
+@pytest.mark.parametrize("engine_class", [MemoryEngine, DeepEngine, RemoteEngine])
+def test_all_catching_up_together_writes_a_bounded_page_in_a_turn(engine_class: EngineClass) -> None:
     world = World(Limits(page_bytes=600, max_replays=2), engine_class=engine_class)
     writer = world.client()
     publish(writer, 100)

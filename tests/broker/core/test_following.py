@@ -16,7 +16,7 @@ from swarmwire_broker.engines.memory import MemoryEngine
 from swarmwire_protocol.messages import Permissions, StartAt
 from swarmwire_protocol.topics import matches
 
-from .fakes import Client, DeepEngine, Message, World
+from .fakes import Client, DeepEngine, EngineClass, Message, RemoteEngine, World
 
 PATTERNS = ("t.#", "t.0.*", "#.x", "other")
 
@@ -45,7 +45,7 @@ def data(messages: list[Message]) -> list[Any]:
     return [message["data"] for message in messages if message["type"] == "event"]
 
 
-@pytest.mark.parametrize("engine_class", [MemoryEngine, DeepEngine])
+@pytest.mark.parametrize("engine_class", [MemoryEngine, DeepEngine, RemoteEngine])
 @pytest.mark.parametrize(
     ("place", "after"),
     [
@@ -57,7 +57,7 @@ def data(messages: list[Message]) -> list[Any]:
     ],
 )
 def test_every_event_behind_the_place_comes_once_and_then_one_live(
-    place: str | StartAt, after: int, engine_class: type[MemoryEngine]
+    place: str | StartAt, after: int, engine_class: EngineClass
 ) -> None:
     world = World(engine_class=engine_class)
     fill(world, 12)
@@ -278,9 +278,9 @@ def page(world: World, after: int, *, until: int | None = None, limit: int = 100
         (0, 500, 100, list(range(12)), False),
     ],
 )
-@pytest.mark.parametrize("engine_class", [MemoryEngine, DeepEngine])
+@pytest.mark.parametrize("engine_class", [MemoryEngine, DeepEngine, RemoteEngine])
 def test_a_page_ends_with_its_position(
-    after: int, until: int | None, limit: int, expected: list[int], more: bool, engine_class: type[MemoryEngine]
+    after: int, until: int | None, limit: int, expected: list[int], more: bool, engine_class: EngineClass
 ) -> None:
     world = World(Limits(page_scan=3), engine_class=engine_class)
     fill(world, 12)

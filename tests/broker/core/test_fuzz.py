@@ -14,7 +14,7 @@ from swarmwire_broker.core.hooks import Offered
 from swarmwire_broker.core.settings import Limits, RateLimit, Rates
 from swarmwire_broker.engines.memory import MemoryEngine
 
-from .fakes import DeepEngine, World
+from .fakes import DeepEngine, EngineClass, RemoteEngine, World
 
 TOPICS = st.sampled_from(["a", "a.b", "hooked", "b.c", "", "a..b", "*", "#", "a.#", "$sys.#", "a b", "é"])
 WORDS = st.sampled_from(["s", "t", "", "latest", "now", "start", "drop_oldest", "disconnect", "all", "1"])
@@ -147,11 +147,11 @@ async def check(offered: Offered) -> bool:
     return bool(offered.value() != "t")
 
 
-@pytest.mark.parametrize("engine_class", [MemoryEngine, DeepEngine])
+@pytest.mark.parametrize("engine_class", [MemoryEngine, DeepEngine, RemoteEngine])
 @settings(max_examples=150, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=STEPS, limited=st.booleans())
 def test_every_request_is_answered_once_and_nothing_is_left(
-    engine_class: type[MemoryEngine], steps: list[Any], limited: bool
+    engine_class: EngineClass, steps: list[Any], limited: bool
 ) -> None:
     limits = Limits(
         log_events=5, outbox_bytes=2_000, page_scan=3, max_replays=1, control_messages=4, max_malformed=1_000

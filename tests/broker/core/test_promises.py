@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from swarmwire_broker.core.settings import Limits
 from swarmwire_broker.engines.memory import MemoryEngine
 
-from .fakes import DeepEngine, World
+from .fakes import DeepEngine, EngineClass, RemoteEngine, World
 from .observer import Observer
 
 TOPICS = ["a", "a.b", "a.c", "b", "b.c.d", "c"]
@@ -54,7 +54,7 @@ _plays = st.tuples(
 class Play:
     """Plays steps in a small world, where everything that can overflow does."""
 
-    def __init__(self, engine_class: type[MemoryEngine], *, log_events: int, latest_topics: int) -> None:
+    def __init__(self, engine_class: EngineClass, *, log_events: int, latest_topics: int) -> None:
         limits = Limits(
             log_events=log_events,
             latest_topics=latest_topics,
@@ -148,7 +148,7 @@ class Play:
         assert self.world.clock.failures == []
 
 
-@pytest.mark.parametrize("engine_class", [MemoryEngine, DeepEngine])
+@pytest.mark.parametrize("engine_class", [MemoryEngine, DeepEngine, RemoteEngine])
 @settings(max_examples=100, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 @given(
     steps=_plays,
@@ -156,7 +156,7 @@ class Play:
     latest_topics=st.sampled_from([0, 2, 100]),
 )
 def test_every_subscription_gets_every_event_once_and_in_order_or_a_gap_in_its_place(
-    engine_class: type[MemoryEngine], steps: list[Step], log_events: int, latest_topics: int
+    engine_class: EngineClass, steps: list[Step], log_events: int, latest_topics: int
 ) -> None:
     play = Play(engine_class, log_events=log_events, latest_topics=latest_topics)
     play.play(steps)

@@ -9,7 +9,7 @@ import pytest
 from swarmwire_broker.core.settings import Limits
 from swarmwire_broker.engines.memory import MemoryEngine
 
-from .fakes import Client, DeepEngine, Message, World
+from .fakes import Client, DeepEngine, EngineClass, Message, RemoteEngine, World
 
 
 def fill(world: World, count: int, topic: str = "a") -> None:
@@ -53,9 +53,9 @@ def data(messages: list[Message]) -> list[Any]:
         ({"cursor": 10}, 10),
     ],
 )
-@pytest.mark.parametrize("engine_class", [MemoryEngine, DeepEngine])
+@pytest.mark.parametrize("engine_class", [MemoryEngine, DeepEngine, RemoteEngine])
 def test_a_replay_begins_behind_the_acked_cursor_and_ends_in_one_live(
-    start: Any, after: int, engine_class: type[MemoryEngine]
+    start: Any, after: int, engine_class: EngineClass
 ) -> None:
     world = World(engine_class=engine_class)
     fill(world, 10)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -13,7 +14,16 @@ from swarmwire_protocol.codec import event_head, event_origin
 
 from .models import BROAD, check_page_limits
 
-__all__ = ["OpenEngine", "Rig", "SettableClock", "rigged"]
+__all__ = ["EVERYTHING", "OpenEngine", "RealClock", "Rig", "SettableClock", "rigged"]
+
+EVERYTHING = ("#", "$sys.#")
+"""Patterns that match every topic."""
+
+_PATIENCE = 10.0
+"""Seconds for what an engine does by itself, in real time."""
+
+_NEAR_MS = 3_000
+"""Two times of one machine that mean the same moment."""
 
 
 class SettableClock:
@@ -34,6 +44,37 @@ class SettableClock:
         self.ms += ms
         self._steady_ms += ms
 
+    async def elapse(self, ms: int) -> None:
+        """The same, where it may take that long."""
+        self.wait(ms)
+
+
+class RealClock(SettableClock):
+    """A clock that goes by itself. What a test adds to `ms` sets the time of day of this broker, and nobody else's."""
+
+    def __init__(self) -> None:
+        self._set_by = 0
+
+    @property
+    def ms(self) -> int:
+        return time.time_ns() // 1_000_000 + self._set_by
+
+    @ms.setter
+    def ms(self, ms: int) -> None:
+        self._set_by += ms - self.ms
+
+    def __call__(self) -> int:
+        return self.ms
+
+    def steady_ms(self) -> int:
+        return time.monotonic_ns() // 1_000_000
+
+    def wait(self, ms: int) -> None:
+        raise AssertionError("time passes by itself here: elapse")
+
+    async def elapse(self, ms: int) -> None:
+        await asyncio.sleep(max(0, ms) / 1000)
+
 
 OpenEngine = Callable[[Limits, SettableClock], AbstractAsyncContextManager[Engine]]
 """What opens an engine: `EngineSuite.open_engine` says how."""
@@ -45,6 +86,8 @@ class Rig:
         self.clock = clock
         self.heard: list[Entry] = []
         engine.listener = self.heard.append
+        for pattern in EVERYTHING:
+            engine.interest(pattern, True)
 
     # ---- publishing
 
@@ -67,7 +110,9 @@ class Rig:
     ) -> Outcome:
         outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self.engine.append(self.draft(topic, data, key=key, scope=scope, clear=clear, done=outcome.set_result))
-        return await outcome
+        decided = await outcome
+        await self.engine.refresh()
+        return decided
 
     async def publish(self, *topics: str) -> None:
         for topic in topics:
@@ -77,6 +122,26 @@ class Rig:
     def held(self) -> list[Entry]:
         """What was published, as far as the log still holds it."""
         return [entry for entry in self.heard if entry.seq >= self.engine.oldest]
+
+    # ---- time
+
+    @property
+    def is_real(self) -> bool:
+        """Whether time passes by itself."""
+        return isinstance(self.clock, RealClock)
+
+    def is_now(self, ts: int) -> bool:
+        """Whether an event's time is that of this moment: the clock's own, or near it where that is another's."""
+        return abs(ts - time.time_ns() // 1_000_000) < _NEAR_MS if self.is_real else ts == self.clock.ms
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """See that something is so: at once, or in a while where time passes by itself."""
+        end = time.monotonic() + _PATIENCE
+        await self.engine.refresh()
+        while self.is_real and not condition() and time.monotonic() < end:
+            await asyncio.sleep(0.02)
+            await self.engine.refresh()
+        assert condition()
 
     # ---- reading
 
@@ -102,15 +167,24 @@ class Rig:
     async def seqs(self, *patterns: str, after: int = 0) -> list[int]:
         return [entry.seq for entry in await self.read_all(patterns, after)]
 
+    async def latest(
+        self, patterns: Sequence[str], after: int = 0, until: int | None = None, limit: PageLimit = BROAD
+    ) -> Page:
+        end = self.engine.head if until is None else until
+        page = self.engine.latest(Matcher(patterns), after, end, limit)
+        return page if page is not None else await self.engine.fetch_latest(Matcher(patterns), after, end, limit)
+
     async def snapshot(self, *patterns: str) -> list[int]:
         head = self.engine.head
-        page = self.engine.latest(Matcher(patterns), 0, head, BROAD)
+        page = await self.latest(patterns)
         assert page.upto == head
         return [entry.seq for entry in page.entries]
 
 
 @asynccontextmanager
-async def rigged(open_engine: OpenEngine, limits: Limits | None = None) -> AsyncIterator[Rig]:
-    clock = SettableClock()
+async def rigged(
+    open_engine: OpenEngine, limits: Limits | None = None, *, clock: SettableClock | None = None
+) -> AsyncIterator[Rig]:
+    clock = clock or SettableClock()
     async with open_engine(limits or Limits(), clock) as engine:
         yield Rig(engine, clock)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hypothesis import given
 from hypothesis import strategies as st
 
 from swarmwire_broker.core.settings import Limits
@@ -11,23 +10,29 @@ from swarmwire_broker.engines.matcher import Matcher
 
 from .models import BROAD, naive_read, page_limits, pattern_sets, patterns, topics
 from .rig import Rig
-from .suite import Change, EngineSuite, changes, put_all, with_examples
+from .suite import Change, EngineSuite, changes, examples, put_all
 
 __all__ = ["ReadingSuite"]
 
-log_bounds = st.builds(
-    Limits,
-    log_events=st.none() | st.integers(0, 40),
-    log_bytes=st.none() | st.integers(0, 15_000),
-)
+
+def bounds(suite: type[EngineSuite]) -> st.SearchStrategy[Limits]:
+    return st.builds(
+        Limits,
+        log_events=st.none() | st.integers(suite.least_events, 40),
+        log_bytes=st.none() | st.integers(suite.least_bytes, 15_000),
+    )
 
 
 class ReadingSuite(EngineSuite):
     """Pages of the log."""
 
-    @with_examples(60)
-    @given(
-        log_bounds, st.lists(changes, max_size=60), st.lists(st.tuples(pattern_sets, page_limits, st.integers(0, 70)))
+    @examples(
+        60,
+        lambda suite: (
+            bounds(suite),
+            st.lists(changes, max_size=60),
+            st.lists(st.tuples(pattern_sets, page_limits, st.integers(0, 70))),
+        ),
     )
     async def test_reading_by_patterns_gives_exactly_what_matches(
         self, limits: Limits, events: list[Change], reads: list[tuple[list[str], PageLimit, int]]
@@ -38,8 +43,7 @@ class ReadingSuite(EngineSuite):
                 found = [entry.seq for entry in await rig.read_all(wanted, after, limit)]
                 assert found == naive_read(rig.held, wanted, after)
 
-    @with_examples(25)
-    @given(st.lists(changes, max_size=60), pattern_sets, page_limits)
+    @examples(25, lambda _: (st.lists(changes, max_size=60), pattern_sets, page_limits))
     async def test_fetching_and_reading_from_memory_agree(
         self, events: list[Change], wanted: list[str], limit: PageLimit
     ) -> None:
@@ -93,8 +97,15 @@ class ReadingSuite(EngineSuite):
 
     # ---- finding a place
 
-    @with_examples(60)
-    @given(st.lists(topics, max_size=50), patterns, st.integers(0, 60), st.none() | st.integers(0, 30))
+    @examples(
+        60,
+        lambda suite: (
+            st.lists(topics, max_size=50),
+            patterns,
+            st.integers(0, 60),
+            st.none() | st.integers(suite.least_events, 30),
+        ),
+    )
     async def test_after_the_place_found_stand_exactly_the_last_events(
         self, published: list[str], pattern: str, count: int, most: int | None
     ) -> None:
@@ -114,15 +125,24 @@ class ReadingSuite(EngineSuite):
             assert await rig.engine.find_last(Matcher(["#.rare"]), 1) == 1
             assert await rig.seqs("#.rare", after=await rig.engine.find_last(Matcher(["#.rare"]), 9)) == [1, 2]
 
-    @with_examples(40)
-    @given(st.lists(st.integers(-3, 10), max_size=40), st.integers(-5, 120), st.none() | st.integers(0, 30))
+    @examples(
+        40,
+        lambda suite: (
+            st.lists(st.integers(-3, 10), max_size=40),
+            st.integers(-5, 120),
+            st.none() | st.integers(suite.least_events, 30),
+        ),
+    )
     async def test_after_the_place_found_stands_exactly_what_is_not_earlier(
         self, pauses: list[int], since: int, most: int | None
     ) -> None:
         async with self.rigged(Limits(log_events=most)) as rig:
             since += rig.clock.ms
             for pause in pauses:
-                rig.clock.ms += pause
+                if rig.is_real:
+                    await rig.clock.elapse(pause)
+                else:
+                    rig.clock.ms += pause
                 await rig.append("a")
             place = await rig.engine.find_since(since)
             assert await rig.seqs("a", after=place) == [entry.seq for entry in rig.held if entry.ts >= since]

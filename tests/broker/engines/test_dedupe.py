@@ -124,3 +124,11 @@ def test_a_table_that_remembers_nothing_any_more_takes_nothing() -> None:
         table.remember((f"s{number}", "a", "k"), number, 0)
     assert table.find(("s0", "a", "k"), 100) is None
     assert (len(table), table._untils) == (0, {})
+
+
+def test_a_table_that_is_cleared_forgets_all_at_once_and_has_room() -> None:
+    table = DedupeTable(1_000, 1, 1)
+    table.remember(("s", "t", "k"), 5, now_ms=0)
+    table.clear()
+    assert (len(table), table.find(("s", "t", "k"), 0)) == (0, None)
+    table.check_room(("s", "t", "l"), 0)

@@ -41,6 +41,14 @@ def test_a_step_is_done_whole_or_not_at_all(
     assert state.scan(prefix) == sorted(item for item in model.items() if item[0].startswith(prefix))
 
 
+def test_a_restored_state_goes_on_from_its_revision() -> None:
+    state = State()
+    state.restore({"a": Stored(b"1", 3), "b": Stored(b"2", 7)}, 9)
+    assert (len(state), dict(state.items())) == (2, {"a": Stored(b"1", 3), "b": Stored(b"2", 7)})
+    state.check([Put("a", b"", 3), Put("c", b"", 0)])
+    assert state.apply([Put("a", b"3")]) == 10
+
+
 def test_a_conflict_names_the_key_and_both_revisions() -> None:
     state = State()
     state.apply([Put("a", b"1")])
