@@ -113,6 +113,10 @@ class _Endpoints:
         facts: dict[str, Any] = {"ready": ready}
         if self._broker.is_running:
             hub = self._broker.hub
+            # A log of its own is of no use elsewhere; where it is in NATS, another broker may still reach it.
+            if ready and hub.engine.remote and hub.engine.trouble is not None:
+                ready = False
+                facts |= {"ready": False, "reason": "The log in NATS cannot be written just now."}
             facts |= {"name": hub.info.name, "version": hub.info.version, "durability": hub.engine.durability}
             facts |= {"connections": len(hub.sessions), "draining": hub.is_draining}
             facts |= {"writable": hub.engine.trouble is None}

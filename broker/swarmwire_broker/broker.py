@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from swarmwire_protocol.handling import Function
 from swarmwire_protocol.messages import StartAt
@@ -29,6 +29,9 @@ from .services.operators.reloading import Secrets, apply, plan_of, secrets_of
 from .services.services import Services
 from .transports.peercred import own_subjects
 from .version import VERSION
+
+if TYPE_CHECKING:
+    from .cluster.cluster import Cluster
 
 __all__ = ["Broker"]
 
@@ -67,6 +70,7 @@ class Broker:
         self._local: LocalClient | None = None
         self._handlers = LocalHandlers()
         self._services: Services | None = None
+        self._cluster: Cluster | None = None
         self._is_stopped = False
         self._starting = asyncio.Lock()
 
@@ -126,10 +130,13 @@ class Broker:
             hooks=self.hooks,
             signals=self.signals,
         )
-        services = Services(hub, self.control)
+        cluster = self._join(hub, config) if config.nats else None
+        services = cluster.services if cluster is not None else Services(hub, self.control)
         try:
-            await services.start()
+            await (services.start() if cluster is None else cluster.start())
         except BaseException:
+            if cluster is not None:
+                await cluster.close()
             services.close()
             await clock.close()
             await engine.close()
@@ -138,16 +145,36 @@ class Broker:
             hub.bound(self.config.limits)
             hub.login.ask(self._authenticator)
             hub.login.meter(self.config.rates, forget_failures=True)
-        self._clock, self._hub, self._services = clock, hub, services
+        self._clock, self._hub, self._services, self._cluster = clock, hub, services, cluster
         self._local = LocalClient(hub, self._handlers)
         add_gauges(self.stats, hub, engine)
         hub.start_news.announce()
         self.signals.emit("started", {"server": hub.info.id})
 
+    def _join(self, hub: Hub, config: Config) -> Cluster:
+        """What ties this broker to the others, not started."""
+        # Imported where it is wanted: most brokers are alone.
+        from .cluster.natscluster import new_cluster
+        from .engines.nats.engine import NatsEngine
+
+        assert isinstance(hub.engine, NatsEngine)
+        cluster = new_cluster(
+            hub,
+            hub.engine,
+            lambda deaths: Services(hub, self.control, deaths),
+            space=config.nats_space,
+            replicas=config.nats_replicas,
+            start_timeout=config.nats_wait_ms / 1000,
+        )
+        cluster.revoked = self._revoke
+        return cluster
+
     def drain(self) -> None:
         """Say goodbye to every client and let none in. Harmless twice."""
         if self._hub is not None and not self._hub.is_draining:
             self._hub.drain()
+            if self._cluster is not None and self._clock is not None:
+                self._clock.spawn(self._cluster.leave())
 
     async def stop(self) -> None:
         """Close the log and let everything go. Whoever is still connected is told goodbye. Harmless twice."""
@@ -156,16 +183,21 @@ class Broker:
         hub, self._hub = self._hub, None
         clock, self._clock = self._clock, None
         services, self._services = self._services, None
+        cluster, self._cluster = self._cluster, None
         if hub is None or clock is None or services is None:
             return
         if self._local is not None:
             self._local.close()
             self._local = None
+        if cluster is not None:
+            await cluster.leave()
         services.close()
         self.stats.gauges.clear()
         hub.close()
         for session in list(hub.sessions.values()):
             session.lost()
+        if cluster is not None:
+            await cluster.close()
         await clock.close()
         await hub.engine.close()
 
@@ -277,7 +309,16 @@ class Broker:
         return self.hooks.unroute(pattern)
 
     def revoke(self, *, subject: str | None = None, token_id: str | None = None) -> int:
-        """Refuse a subject's tokens of up to now, or one token, and close the connections they have; how many."""
+        """Refuse a subject's tokens of up to now, or one token, and close the connections they have; how many.
+
+        It holds for all brokers of a cluster that run now; counted are the connections of this one.
+        """
+        count = self._revoke(subject, token_id)
+        if self._cluster is not None:
+            self._cluster.revoke(subject, token_id)
+        return count
+
+    def _revoke(self, subject: str | None, token_id: str | None) -> int:
         if subject is not None:
             self.revocations.revoke_subject(subject)
         if token_id is not None:

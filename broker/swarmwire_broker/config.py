@@ -20,6 +20,7 @@ from swarmwire_protocol.places import check_name
 
 from .core.settings import Limits, Rates
 from .credentials import SECRETS, Auth, Problem, pattern_problems, raise_first
+from .natslink.addresses import read_address
 from .sources import ConfigError, Given, Setting, build, check, flatten, nearest, parse, settings_of
 
 __all__ = [
@@ -78,6 +79,22 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The directory that the log is kept in; without it the log is in memory and ends with the process."""
     sync: Literal["full", "normal"] = "full"
     """What an acknowledged event in `data` survives: `full`: the loss of power; `normal`: the end of the process."""
+    nats: list[str] = []
+    """NATS servers that keep the log for many brokers: `nats://host:port` or `tls://host:port`."""
+    nats_space: Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{1,64}$")] = "main"
+    """Which log of these servers: brokers of one space are one cluster."""
+    nats_replicas: Annotated[int, Meta(ge=1, le=5)] | None = None
+    """How many of the servers keep it; None: three where they are a cluster, else one."""
+    nats_wait_ms: Annotated[int, Meta(ge=0)] = 15_000
+    """How long a broker that starts waits for the servers."""
+    nats_credentials: str | None = None
+    """A file that the servers let this broker in with: `.creds`, or the seed of an nkey."""
+    nats_ca: str | None = None
+    """A file with the authorities whose certificates the servers may have."""
+    nats_cert: str | None = None
+    """A file with the certificate of this broker, for servers that ask for one."""
+    nats_key: str | None = None
+    """A file with the key of that certificate."""
     insecure: bool = False
     """Listen to other machines although no authentication is configured."""
     log_level: LogLevel = "info"
@@ -99,6 +116,18 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     def __post_init__(self) -> None:
         raise_first(_problems(self))
 
+    @property
+    def nats_servers(self) -> list[str]:
+        """The addresses of the NATS servers, without what logs in there."""
+        return [str(read_address(url)) for url in self.nats]
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        shown = {"nats": self.nats_servers}
+        return [(name, shown.get(name, getattr(self, name))) for name in self.__struct_fields__]
+
+    def __repr__(self) -> str:
+        return f"Config({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
+
 
 def _problems(config: Config) -> Iterator[Problem]:
     mine, most = config.limits.queue_size, config.limits.max_queue_size
@@ -109,8 +138,28 @@ def _problems(config: Config) -> Iterator[Problem]:
     yield from _unix_problems(config)
     yield from pattern_problems(config.rates.topics, "rates.topics")
     yield from pattern_problems(config.limits.log_rules, "limits.log_rules")
-    if config.limits.log_rules and config.data is None:
+    if config.limits.log_rules and config.data is None and not config.nats:
         yield "limits.log_rules is for a log on disk: set data to a directory", ("limits.log_rules", "data")
+    yield from _nats_problems(config)
+
+
+def _nats_problems(config: Config) -> Iterator[Problem]:
+    for url in config.nats:
+        try:
+            read_address(url)
+        except ValueError as error:  # it does not show what it is about
+            yield f"nats: {error}", ("nats",)
+    if not config.nats:
+        for name in _OF_NATS:
+            if getattr(config, name) != _NATS_DEFAULTS[name]:
+                yield f"{name} means nothing without nats", (name,)
+        return
+    if config.data is not None:
+        yield "data and nats contradict each other: the log is in a directory or in NATS", ("data", "nats")
+    if config.limits.log_rules:
+        yield "limits.log_rules is for a log on disk, and this one is in NATS", ("limits.log_rules", "nats")
+    if (config.nats_cert is None) != (config.nats_key is None):
+        yield "nats_cert and nats_key are two halves of one: give both", ("nats_cert", "nats_key")
 
 
 def _name_problems(config: Config) -> Iterator[Problem]:
@@ -137,7 +186,10 @@ def _unix_problems(config: Config) -> Iterator[Problem]:
 
 # ---- Loading
 
-_SETTINGS: dict[str, Setting] = {setting.name: setting for setting in settings_of(Config, SECRETS)}
+_OF_NATS = ("nats_space", "nats_replicas", "nats_wait_ms", "nats_credentials", "nats_ca", "nats_cert", "nats_key")
+_SECRETS = SECRETS | {"nats"}  # passwords may stand in addresses
+_SETTINGS: dict[str, Setting] = {setting.name: setting for setting in settings_of(Config, _SECRETS)}
+_NATS_DEFAULTS = {name: _SETTINGS[name].default for name in _OF_NATS}
 _VARIABLES: dict[str, Setting] = {setting.env: setting for setting in _SETTINGS.values()}
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from .config import Config, ConfigError
+from .enginechoice import told
 from .services.operators.control import Reloaded
 
 if TYPE_CHECKING:
@@ -45,6 +46,11 @@ class BrokerControl:
     def urls(self) -> list[str]:
         """Nothing listens here."""
         return []
+
+    @property
+    def engine(self) -> dict[str, Any]:
+        """What the log is."""
+        return told(self._broker.config, self._broker.hub.engine)
 
     def stop(self) -> None:
         """Stop the broker; returns at once. Harmless twice."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from functools import partial
 from types import TracebackType
 from typing import Any, overload
@@ -16,7 +17,7 @@ from typing import Any, overload
 import msgspec
 
 from swarmwire_protocol.codec import decode_from_broker
-from swarmwire_protocol.errors import ErrorCode, SwarmwireError
+from swarmwire_protocol.errors import CloseCode, ErrorCode, SwarmwireError
 from swarmwire_protocol.handling import Function
 from swarmwire_protocol.messages import Conflate, Event, Gap, Live, Position, Publish, StartAt
 from swarmwire_protocol.messages import Subscription as Wanted
@@ -28,6 +29,7 @@ from .core.listframer import LIST_FRAMER
 from .core.permissions import EVERYTHING
 from .core.ports import Peer, Verified
 from .core.session import SessionState
+from .core.subscriptions import learn
 from .core.text import exact
 from .engines.base import Outcome
 from .localcalls import LocalCalls, LocalHandler, LocalHandlers, refusal
@@ -227,6 +229,20 @@ class LocalSubscription:
         self._session.subscriptions.add(self._wanted, "local", start)
         self._hub.start_news.recall(self._session, self._wanted.pattern, "local", self._wanted.from_)
 
+    def _go_on(self) -> None:
+        """The log was made anew: begin again, with a cursor that is of the one before."""
+        self._session.lost()
+        if self._closed:
+            return
+        assert self.cursor is not None
+        self._wanted = msgspec.structs.replace(self._wanted, from_=StartAt(cursor=self.cursor))
+        self._begun = self._blocked = False
+        self._session = self._hub.connect(self, Peer(transport="local"))
+        with suppress(SwarmwireError):  # where the broker is full, the loop over this ends
+            self._enter()
+            self._check()
+        self._arrived.set()
+
     # ---- the loop's side
 
     def __await__(self) -> Generator[Any, None, LocalSubscription]:
@@ -234,16 +250,21 @@ class LocalSubscription:
         return self._started().__await__()
 
     async def _started(self) -> LocalSubscription:
-        if not self._begun:
-            self._begin(await self._session.subscriptions.find_start(self._wanted, "local"))
+        engine = self._hub.engine
+        while not self._begun and not self._closed:
+            epoch, session = engine.epoch, self._session
+            await learn(engine, self._wanted.from_)
+            start = await session.subscriptions.find_start(self._wanted, "local")
+            if session.is_welcome and epoch == engine.epoch:  # else what was found is not to be found any more
+                self._begin(start)
         return self
 
     def __aiter__(self) -> LocalSubscription:
         return self
 
     async def __anext__(self) -> LocalEvent | Gap:
-        await self._started()
         while True:
+            await self._started()
             while self._waiting:
                 item = self._read(self._take())
                 if item is not None:
@@ -340,6 +361,9 @@ class LocalSubscription:
         """Nothing is read from here."""
 
     def close(self, code: int, reason: str, timeout: float) -> None:
+        if code == CloseCode.RESTART and not self._hub.is_draining:
+            self._hub.clock.call_soon(self._go_on)
+            return
         self._closed = True
         self._arrived.set()
         self._hub.clock.call_soon(lambda: self._session.lost())  # the session may not be known here yet

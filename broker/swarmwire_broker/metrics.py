@@ -53,10 +53,15 @@ _GAUGES = {
     "log_bytes": "Bytes of the events in the log.",
     "latest_topics": "Topics whose last event is kept.",
     "dedupe_keys": "Idempotency keys remembered.",
-    "write_queue_events": "Events that wait to be written to disk.",
+    "write_queue_events": "Events that wait to be stored.",
     "write_queue_bytes": "Bytes of these.",
-    "writable": "1 while the log on disk can be written, 0 while it cannot (the disk is full).",
+    "writable": "1 while the log can be written, 0 while it cannot (the disk is full, NATS is away).",
     "patterns": "Different patterns that the router holds.",
+    "window_events": "Events of the log in NATS that are held in memory.",
+    "unacknowledged": "Events sent to NATS and not acknowledged yet.",
+    "position_lag": "Places by which this broker is known to be behind the end of the log in NATS.",
+    "follower_restarts": "Times that this broker's consumer was made anew.",
+    "filters": "Filters of this broker's consumer; 1 also where it is sent everything.",
 }
 
 

@@ -729,6 +729,29 @@ def test_serve_gives_the_server_what_flags_and_settings_say(server: FakeServer) 
     assert server.config.limits.max_connections is None
 
 
+def test_serve_shares_the_log_of_nats_servers(server: FakeServer) -> None:
+    assert run("serve", "--nats", "nats://a:1,nats://b:2", "--nats-space", "left").exit_code == 0
+    assert (server.config.nats, server.config.nats_space) == (["nats://a:1", "nats://b:2"], "left")
+
+
+def test_serve_says_which_log_in_nats_it_shares_and_no_password(
+    server: FakeServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    servers = "nats://me:hunter2@a:1,nats://b"
+    lines = run("serve", "--log-format", "text", "--nats", servers).stderr.splitlines()
+    assert "log  space main at nats://a:1, nats://b:4222" in [line.strip() for line in lines]
+    with caplog.at_level(logging.INFO, "swarmwire.broker"):
+        run("serve", "--log-format", "json", "--nats", servers, "--nats-space", "left")
+    (record,) = [record for record in caplog.records if record.getMessage() == "listening"]
+    assert (vars(record)["nats"], vars(record)["nats_space"]) == (["nats://a:1", "nats://b:4222"], "left")
+
+
+def test_serve_says_that_a_log_is_in_one_place() -> None:
+    result = run("serve", "--nats", "nats://a", "--data", "x")
+    assert result.exit_code == 2
+    assert "data and nats contradict each other: the log is in a directory or in NATS" in result.stderr
+
+
 def test_serve_reads_a_named_file(server: FakeServer) -> None:
     Path("my.toml").write_text("name = 'from-file'\nport = 1", encoding="utf-8")
     assert run("serve", "--config", "my.toml", "--port", "2").exit_code == 0

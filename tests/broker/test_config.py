@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -119,6 +119,7 @@ def test_zero_stays_zero_in_every_place() -> None:
         assert config.limits.max_connections == 0
 
 
+@settings(deadline=None)
 @given(st.integers(min_value=0, max_value=2**53))
 def test_a_whole_number_means_the_same_as_text_and_as_a_value(number: int) -> None:
     name = "limits.log_events"
@@ -396,3 +397,58 @@ def test_secrets_that_are_given_directly_are_read_too() -> None:
 def test_the_kind_of_login_can_be_told(auth: Auth, configured: bool, words: str) -> None:
     assert auth.configured is configured
     assert auth.describe() == words
+
+
+# ---- NATS
+
+
+def test_nats_servers_are_a_list_in_every_place() -> None:
+    servers = ["nats://a:4222", "tls://b:4223"]
+    assert load_config({"nats": "nats://a:4222, tls://b:4223"}, {}).nats == servers
+    assert load_config({}, {"SWARMWIRE_NATS": ",".join(servers), "SWARMWIRE_NATS_SPACE": "left"}).nats == servers
+    config = load_config({}, {}, written(f"nats = {servers}\nnats_replicas = 3"))
+    assert (config.nats_servers, config.nats_space, config.nats_replicas) == (servers, "main", 3)
+
+
+def test_a_server_without_a_scheme_or_a_port_is_a_usual_one() -> None:
+    assert load_config({"nats": "example.org,[::1]:4333"}, {}).nats_servers == [
+        "nats://example.org:4222",
+        "nats://[::1]:4333",
+    ]
+
+
+def test_passwords_of_nats_servers_are_never_shown() -> None:
+    flags: dict[str, object] = {"nats": f"nats://me:{SECRET}@a:4222,nats://{SECRET}@b"}
+    config = load_config(flags, {})
+    console = Console(file=io.StringIO())
+    console.print(config)
+    assert SECRET not in repr(config) + str(config) + console.file.getvalue()  # type: ignore[attr-defined]
+    assert "nats://a:4222" in repr(config)
+    assert config.nats_servers == ["nats://a:4222", "nats://b:4222"]
+    for wrong in (f"http://me:{SECRET}@a", f"nats://me:{SECRET}@a:port", f"nats://me:{SECRET}@[a"):
+        assert SECRET not in refused({"nats": wrong})
+    assert SECRET not in refused(toml=f"nats = 'nats://me:{SECRET}@a'")
+    assert SECRET not in refused(toml=f"nats = [['{SECRET}']]")
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        ({"nats": "http://a"}, "nats: a NATS server must be nats://host:port or tls://host:port, not http://"),
+        ({"nats": "nats://a", "data": "x"}, "data and nats contradict each other"),
+        (
+            {"nats": "nats://a", "limits.log_rules": "a.#=events:5"},
+            "limits.log_rules is for a log on disk, and this one is in NATS",
+        ),
+        ({"nats": "nats://a", "nats_cert": "c"}, "nats_cert and nats_key are two halves of one"),
+        ({"nats": "nats://a", "nats_space": "a.b"}, "nats_space (command line): expected text like"),
+        ({"nats": "nats://a", "nats_replicas": 0}, "nats_replicas (command line): expected a whole number from 1 to 5"),
+        ({"nats_space": "left"}, "nats_space means nothing without nats"),
+        ({"nats_replicas": 1}, "nats_replicas means nothing without nats"),
+        ({"nats_wait_ms": 1}, "nats_wait_ms means nothing without nats"),
+        ({"nats_credentials": "c"}, "nats_credentials means nothing without nats"),
+        ({"nats_ca": "c"}, "nats_ca means nothing without nats"),
+    ],
+)
+def test_settings_of_nats_that_contradict_others_are_refused(flags: dict[str, object], sentence: str) -> None:
+    assert refused(flags).startswith(sentence)

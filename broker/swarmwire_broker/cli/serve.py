@@ -40,6 +40,10 @@ def serve(
     ] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file.", show_default="./swarmwire.toml")] = None,
     data: Annotated[str | None, typer.Option(help="Directory to keep the log in.", show_default="in memory")] = None,
+    nats: Annotated[str | None, typer.Option(metavar="URL", help="NATS servers to share the log of, by comma.")] = None,
+    nats_space: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which log of theirs.", show_default="main")
+    ] = None,
     sync: Annotated[str | None, typer.Option(help="Against power loss: full or normal.", show_default="full")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the broker.", show_default="swarmwire")] = None,
     token: Annotated[str | None, typer.Option(help="Shared token; a file is safer.")] = None,
@@ -69,6 +73,8 @@ def serve(
             "pipe": pipe,
             "data": data,
             "sync": sync,
+            "nats": nats,
+            "nats_space": nats_space,
             "name": name,
             "insecure": insecure,
             "log_level": log_level,
@@ -115,7 +121,9 @@ def _run(load: Callable[[], Config]) -> int:
 def _announce(config: Config, server: Server) -> None:
     """Say where the broker listens, how clients log in, and how to try it."""
     if config.log_format == "json" or (config.log_format == "auto" and not sys.stderr.isatty()):
-        facts = {"url": server.url, "urls": server.urls, "login": config.auth.describe()}
+        facts: dict[str, object] = {"url": server.url, "urls": server.urls, "login": config.auth.describe()}
+        if config.nats:
+            facts |= {"nats": config.nats_servers, "nats_space": config.nats_space}
         logging.getLogger("swarmwire.broker").info("listening", extra=facts)
         return
     from rich.console import Console
@@ -137,6 +145,7 @@ def _lines(config: Config, urls: list[str]) -> list[tuple[str, str]]:
         ("swarmwire", url),
         *(("", other) for other in others),
         *(("dashboard", f"{other}/") for other in others if config.dashboard and other.startswith("http")),
+        *((("log", f"space {config.nats_space} at {', '.join(config.nats_servers)}"),) if config.nats else ()),
         ("login", config.auth.describe()),
         ("try", f"swarmwire sub '#'{more}"),
         ("", f"swarmwire pub hello.world hi{more}"),

@@ -11,8 +11,9 @@ from swarmwire_protocol.codec import encode
 from swarmwire_protocol.errors import CloseCode, ErrorCode, SwarmwireError
 from swarmwire_protocol.messages import Event, Publish
 
+from ..core.caller import Caller
 from ..core.hub import Hub
-from ..core.methods import Asked, Method, Params
+from ..core.methods import Asked, Method, Params, Where
 from ..core.session import Session
 from .shared import Shared
 
@@ -127,7 +128,7 @@ def _is_client(session: Session) -> bool:
     return session.is_welcome and not session.peer.brief and session.peer.transport != _LOCAL
 
 
-def pid_of(session: Session) -> int | None:
+def pid_of(session: Caller) -> int | None:
     """The process of a client: as the kernel says, where it does, else as the client says."""
     if session.peer.pid is not None or session.client is None:
         return session.peer.pid
@@ -142,11 +143,11 @@ class Clients:
 
     def methods(self) -> list[Method]:
         return [
-            Method("client.send", _Send, self._send),
-            Method("client.broadcast", _Broadcast, self._broadcast, admin=True),
-            Method("client.list", _ListClients, self._list, admin=True, looks=True),
-            Method("client.get", _OneClient, self._get, admin=True, looks=True),
-            Method("client.disconnect", _Disconnect, self._disconnect, admin=True),
+            Method("client.send", _Send, self._send, where=Where.FOUND),
+            Method("client.broadcast", _Broadcast, self._broadcast, admin=True, where=Where.SUMMED),
+            Method("client.list", _ListClients, self._list, admin=True, looks=True, where=Where.GATHERED),
+            Method("client.get", _OneClient, self._get, admin=True, looks=True, where=Where.FOUND),
+            Method("client.disconnect", _Disconnect, self._disconnect, admin=True, where=Where.FOUND),
         ]
 
     async def start(self) -> None:

@@ -12,7 +12,8 @@ from typing import Final
 
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 
-from ..engines.base import Engine, Put
+from ..engines.base import Put
+from .tenure import Store
 
 __all__ = ["Fencing"]
 
@@ -29,7 +30,7 @@ class Fencing:
     They begin at the time in microseconds, so they grow even where the engine forgets: nobody takes a million a second.
     """
 
-    def __init__(self, engine: Engine, now_ms: Callable[[], int]) -> None:
+    def __init__(self, engine: Store, now_ms: Callable[[], int]) -> None:
         self._engine = engine
         self._now_ms = now_ms
         self._last = 0

@@ -15,8 +15,9 @@ from typing import Any, Final, Protocol, TypeAlias
 
 from swarmwire_protocol.errors import SwarmwireError
 
+from ..core.caller import Caller
 from ..core.ports import Clock, Timer
-from ..core.session import Session, SessionState
+from ..core.session import SessionState
 from .endings import Endings
 
 __all__ = ["Deaths", "Lapse", "Leases"]
@@ -49,7 +50,7 @@ class Lapse(Enum):
 class Deaths(Protocol):
     """Tells when a process on this machine ends."""
 
-    def watch(self, session: Session, died: Callable[[], None]) -> None:
+    def watch(self, session: Caller, died: Callable[[], None]) -> None:
         """Call `died` once the process behind a lost connection has ended; never, where that cannot be known."""
         ...
 
@@ -62,7 +63,7 @@ class _Lease:
 
     __slots__ = ("deadline", "name", "pause", "planned", "session", "ttl", "why")
 
-    def __init__(self, name: str, ttl: float, deadline: float, session: Session | None) -> None:
+    def __init__(self, name: str, ttl: float, deadline: float, session: Caller | None) -> None:
         self.name = name
         self.ttl = ttl
         self.deadline = self.planned = deadline
@@ -98,7 +99,7 @@ class Leases:
         self._deaths = deaths
         self._by_traffic = by_traffic
         self._leases: dict[str, _Lease] = {}
-        self._held: dict[Session, set[str]] = {}
+        self._held: dict[Caller, set[str]] = {}
         self._due: list[tuple[float, str]] = []
         self._endings = Endings(clock, self._store_end)
         self._timer: Timer | None = None
@@ -113,7 +114,7 @@ class Leases:
 
     # ---- what holders do
 
-    def hold(self, name: str, session: Session | None, ttl_ms: int) -> None:
+    def hold(self, name: str, session: Caller | None, ttl_ms: int) -> None:
         """Begin a lease, or go on with it by another connection; None where there is none, as after a restart.
 
         A session that is gone with its request (over HTTP) says nothing of its holder, who is then as if unconnected.
@@ -154,12 +155,12 @@ class Leases:
         lease = self._leases.get(name)
         return None if lease is None else max(0, round((lease.deadline - self._clock.time()) * 1000))
 
-    def session_of(self, name: str) -> Session | None:
+    def session_of(self, name: str) -> Caller | None:
         """The connection that stands for the holder; None while there is none."""
         lease = self._leases.get(name)
         return None if lease is None else lease.session
 
-    def held_by(self, session: Session) -> frozenset[str]:
+    def held_by(self, session: Caller) -> frozenset[str]:
         """The names that this connection stands for."""
         return frozenset(self._held.get(session, ()))
 
@@ -173,7 +174,7 @@ class Leases:
 
     # ---- connections
 
-    def _tie(self, name: str, session: Session) -> None:
+    def _tie(self, name: str, session: Caller) -> None:
         names = self._held.get(session)
         if names is None:
             names = self._held[session] = set()
@@ -186,11 +187,11 @@ class Leases:
             self._held.get(lease.session, set()).discard(name)
             lease.session = None
 
-    def _ended(self, session: Session) -> None:
+    def _ended(self, session: Caller) -> None:
         names = self._held.pop(session, set())
         self._end_or_lose({name: self._leases[name] for name in names}, session)
 
-    def _end_or_lose(self, lost: dict[str, _Lease], session: Session) -> None:
+    def _end_or_lose(self, lost: dict[str, _Lease], session: Caller) -> None:
         if self._closed:
             return
         if session.said_bye:

@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from swarmwire_protocol.errors import ErrorCode, Outcome, SwarmwireError
 
-from ..engines.base import Draft, Engine, Put
+from ..engines.base import Draft, Put
+from .tenure import Store
 
 __all__ = ["Ledger", "write_together"]
 
@@ -25,7 +26,7 @@ class Ledger(Generic[R]):
     where another broker has changed a record meanwhile, the write is a CONFLICT, and the copy then holds the other's.
     """
 
-    def __init__(self, engine: Engine, prefix: str, kind: type[R]) -> None:
+    def __init__(self, engine: Store, prefix: str, kind: type[R]) -> None:
         self._engine = engine
         self._prefix = prefix
         self._decoder = msgspec.msgpack.Decoder(kind)

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from ..core.session import Session
+from ..core.caller import Caller
 
 __all__ = ["CAN_WATCH", "Processes"]
 
@@ -32,7 +32,7 @@ class Processes:
     def __len__(self) -> int:
         return len(self._watched)
 
-    def watch(self, session: Session, died: Callable[[], None]) -> None:
+    def watch(self, session: Caller, died: Callable[[], None]) -> None:
         """Call `died` once the process behind a lost connection has ended."""
         pid = session.peer.pid
         if pid is None or not CAN_WATCH or not self._most():

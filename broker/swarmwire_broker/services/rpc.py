@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from ..core.calls import Calls
 from ..core.methods import Asked, Method, Params
+from ..core.session import Session
 from .shared import Shared
 
 __all__ = ["Rpc"]
@@ -55,18 +56,23 @@ class Rpc:
         """There is nothing that happens by itself."""
 
     def _register(self, asked: Asked, params: _Methods) -> _Answered:
-        self._calls.handlers.register(asked.session, params.methods)
+        self._calls.handlers.register(_session(asked), params.methods)
         return _Answered(params.methods)
 
     def _unregister(self, asked: Asked, params: _Methods) -> _Answered:
-        return _Answered(self._calls.handlers.unregister(asked.session, params.methods))
+        return _Answered(self._calls.handlers.unregister(_session(asked), params.methods))
 
     def _list(self, asked: Asked, params: _Wanted) -> _List:
-        handled = self._calls.handlers.counts()
+        handled = self._calls.handled()
         listed = [_Listed(name, True, 0) for name in self._calls.methods]
         listed += [_Listed(name, False, count) for name, count in handled.items()]
         wanted = [one for one in listed if params.method is None or one.method == params.method]
         return _List(sorted(wanted, key=_name))
+
+
+def _session(asked: Asked) -> Session:
+    assert isinstance(asked.session, Session)  # each broker answers these for itself
+    return asked.session
 
 
 def _name(listed: _Listed) -> str:

@@ -7,24 +7,26 @@ from typing import Protocol
 from ..core.hub import Hub
 from ..core.methods import Method
 from ..core.settings import Limits
-from ..engines.base import Engine
 from .fencing import Fencing
 from .leases import Deaths
+from .tenure import Tenure
 
 __all__ = ["Service", "Shared"]
 
 
 class Shared:
-    """The hub with its engine, the one source of fencing tokens, and who tells of processes that have ended."""
+    """The hub, the state in its engine, the one source of fencing tokens, and who tells of processes that have ended.
 
-    def __init__(self, hub: Hub, deaths: Deaths | None = None) -> None:
+    Attributes:
+        takes_over: whether connections may outlive the services that know them, since another broker had these before.
+    """
+
+    def __init__(self, hub: Hub, deaths: Deaths | None = None, *, takes_over: bool = False) -> None:
         self.hub = hub
-        self.fencing = Fencing(hub.engine, hub.clock.now_ms)
+        self.takes_over = takes_over
+        self.engine = Tenure(hub.engine)
+        self.fencing = Fencing(self.engine, hub.clock.now_ms)
         self.deaths = deaths
-
-    @property
-    def engine(self) -> Engine:
-        return self.hub.engine
 
     @property
     def limits(self) -> Limits:

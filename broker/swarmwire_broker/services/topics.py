@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from swarmwire_protocol.errors import SwarmwireError
 from swarmwire_protocol.topics import check_pattern, check_topic, contains, matches
 
-from ..core.methods import Asked, Method, Params
+from ..core.methods import Asked, Method, Params, Where
 from ..core.session import Session, SessionState
 from ..core.subscription import ConflatingSubscription, DroppingSubscription, SharedSubscription, Subscription
 from ..engines.base import PageLimit
@@ -109,8 +109,22 @@ class Topics:
     def methods(self) -> list[Method]:
         return [
             Method("topic.list", _ListTopics, self._list, admin=True, looks=True),
-            Method("topic.subscribers", _FindSubscribers, self._subscribers, admin=True, looks=True),
-            Method("subscription.list", _ListSubscriptions, self._subscriptions, admin=True, looks=True),
+            Method(
+                "topic.subscribers",
+                _FindSubscribers,
+                self._subscribers,
+                admin=True,
+                looks=True,
+                where=Where.GATHERED,
+            ),
+            Method(
+                "subscription.list",
+                _ListSubscriptions,
+                self._subscriptions,
+                admin=True,
+                looks=True,
+                where=Where.GATHERED,
+            ),
         ]
 
     async def start(self) -> None:
@@ -122,9 +136,12 @@ class Topics:
     async def _list(self, asked: Asked, params: _ListTopics) -> TopicsFound:
         _checked(check_pattern, params.pattern, "params.pattern")
         engine, matcher = self._hub.engine, Matcher([params.pattern])
+        await engine.refresh()
         found, shown, after, head = 0, list[TopicFacts](), 0, engine.head
         while after < head:
             page = engine.latest(matcher, after, head, _PAGE)
+            if page is None:
+                page = await engine.fetch_latest(matcher, after, head, _PAGE)
             for entry in page.entries:
                 if params.offset <= found < params.offset + params.limit:
                     size = len(entry.payload)

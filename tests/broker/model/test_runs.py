@@ -127,7 +127,7 @@ class House:
         engine, stats = self.engine, self.hub.stats
         page = engine.latest(Matcher(["#"]), 0, engine.head, PageLimit(1_000, 1_000_000, 1_000))
         counted = [getattr(stats, name) for name in ("publishes", "publish_bytes", "deliveries", "drops", "errors")]
-        last = [entry.seq for entry in page.entries]
+        last = [entry.seq for entry in page.entries] if page is not None else None
         text = repr([self.seen, [client.take() for client in self.clients], counted])
         text += repr([engine.head, engine.oldest, engine.latest_floor, last])
         for client in self.clients:

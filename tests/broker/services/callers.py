@@ -107,13 +107,14 @@ class Caller:
         brief: bool = False,
         token: str | None = None,
         metadata: dict[str, Any] | None = None,
+        peer: Peer | None = None,
     ) -> None:
         self._numbers = itertools.count(1)
         self._answers: dict[int, asyncio.Future[Any]] = {}
         self.events: list[dict[str, Any]] = []
         self.sink = _Sink(self._heard)
         hub = broker if isinstance(broker, Hub) else broker.hub
-        self.sink.session = self.session = hub.connect(self.sink, Peer(transport="test", brief=brief))
+        self.sink.session = self.session = hub.connect(self.sink, peer or Peer(transport="test", brief=brief))
         info = ClientInfo(name="test", instance=instance)
         self.session.receive(encode(Hello(versions=["1"], client=info, token=token, metadata=metadata)))
 

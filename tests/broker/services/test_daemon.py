@@ -66,6 +66,7 @@ async def test_status_tells_what_runs_and_since_when() -> None:
     assert status["urls"][0].startswith("ws://")
     assert status["config"]["log_level"] == "info"
     assert status["components"]["log"] == "ok"
+    assert status["engine"] == {"kind": "memory", "durability": "accepted", "writable": True}
     assert set(status["system"]) == {"platform", "python", "cpus", "cpu_seconds", "memory_bytes"}
 
 

@@ -7,6 +7,7 @@ import pytest
 from swarmwire_broker import enginechoice
 from swarmwire_broker.broker import Broker
 from swarmwire_broker.config import Config
+from swarmwire_broker.control import BrokerControl
 from swarmwire_broker.core.hub import Hub
 from swarmwire_broker.core.settings import Limits
 from swarmwire_broker.services.operators.figures import Figures
@@ -44,6 +45,18 @@ async def test_a_log_that_cannot_be_written_is_failing(monkeypatch: pytest.Monke
     await broker.stop()
     assert told["status"] == told["checks"]["log"]["status"] == "failing"
     assert "No space" not in told["checks"]["log"]["detail"]
+
+
+@pytest.mark.parametrize(("servers", "end"), [(1, ""), (3, ", one of 3 servers")])
+async def test_of_a_log_in_nats_the_server_is_told(monkeypatch: pytest.MonkeyPatch, servers: int, end: str) -> None:
+    broker = await started()
+    facts = {"kind": "nats", "server": "n1 2.12.0", "servers": servers}
+    monkeypatch.setattr(BrokerControl, "engine", facts)
+    told = health_of(broker).told()
+    await broker.stop()
+    assert told.checks["log"] == Checked(
+        status=State.OK, detail=f"accepted, 0 events so far, in NATS at n1 2.12.0{end}"
+    )
 
 
 async def test_publishers_ahead_of_the_disk_are_a_degraded_log(monkeypatch: pytest.MonkeyPatch) -> None:

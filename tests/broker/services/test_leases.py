@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from swarmwire_broker.core.caller import Caller
 from swarmwire_broker.core.ports import Peer
-from swarmwire_broker.core.session import Session
 from swarmwire_broker.services.leases import Lapse, Leases
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 
@@ -16,9 +16,9 @@ class Graves:
     """Processes that end when a test says so."""
 
     def __init__(self) -> None:
-        self.watched: list[tuple[Session, Callable[[], None]]] = []
+        self.watched: list[tuple[Caller, Callable[[], None]]] = []
 
-    def watch(self, session: Session, died: Callable[[], None]) -> None:
+    def watch(self, session: Caller, died: Callable[[], None]) -> None:
         self.watched.append((session, died))
 
 

@@ -11,9 +11,9 @@ import pytest
 import pytest_asyncio
 
 from swarmwire_broker.broker import Broker
+from swarmwire_broker.core.caller import Caller as AnyCaller
 from swarmwire_broker.core.hub import Hub
 from swarmwire_broker.core.ports import Verified
-from swarmwire_broker.core.session import Session
 from swarmwire_broker.core.settings import Limits
 from swarmwire_broker.services.locks.locks import Locks
 from swarmwire_broker.services.shared import Shared
@@ -293,7 +293,7 @@ async def test_a_lock_whose_process_has_died_is_free_at_once() -> None:
         def __init__(self) -> None:
             self.died: list[Callable[[], None]] = []
 
-        def watch(self, session: Session, died: Callable[[], None]) -> None:
+        def watch(self, session: AnyCaller, died: Callable[[], None]) -> None:
             self.died.append(died)
 
     graves = Graves()

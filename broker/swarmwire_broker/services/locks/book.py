@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from msgspec.structs import replace
 
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 
+from ...core.caller import Caller
 from ...core.identity import Author
-from ...core.session import Session
 from ...engines.base import Draft
 from ..keylocks import KeyLocks
 from ..leases import Lapse, Leases
@@ -54,6 +55,13 @@ class LockBook:
         for name, record in self._ledger.items():
             self._leases.hold(name, None, record.ttl)
 
+    def meet(self, callers: Mapping[str, Caller]) -> None:
+        """These connections, by client id, outlived the broker that had the locks: they stand for their holders."""
+        for name, record in self._ledger.items():
+            caller = callers.get(record.client_id)
+            if caller is not None and name in self._leases and self._leases.session_of(name) is None:
+                self._leases.hold(name, caller, record.ttl)
+
     def close(self) -> None:
         self._leases.close()
 
@@ -71,7 +79,7 @@ class LockBook:
             ask.fail(SwarmwireError(ErrorCode.INTERNAL_ERROR))
             raise
 
-    async def renew(self, name: str, token: int, session: Session, ttl: int | None) -> LockRecord:
+    async def renew(self, name: str, token: int, session: Caller, ttl: int | None) -> LockRecord:
         """Let the holder's time begin again, on this connection from now on.
 
         Raises:

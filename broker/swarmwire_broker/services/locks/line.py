@@ -7,8 +7,8 @@ from collections import OrderedDict
 
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 
+from ...core.caller import Caller
 from ...core.ports import Timer
-from ...core.session import Session
 from .record import Acquired, Holder
 
 __all__ = ["Ask", "Line"]
@@ -24,7 +24,7 @@ class Ask:
 
     __slots__ = ("answer", "holder", "is_gone", "metadata", "name", "session", "timer", "ttl")
 
-    def __init__(self, name: str, holder: Holder, session: Session, ttl: int, metadata: bytes | None = None) -> None:
+    def __init__(self, name: str, holder: Holder, session: Caller, ttl: int, metadata: bytes | None = None) -> None:
         self.name = name
         self.holder = holder
         self.session = session

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any, Final, TypeVar
 
 from msgspec import Raw
 
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 
+from ...core.caller import Caller
 from ...core.methods import Asked, Method
 from ..checks import check_name, check_size
 from ..shared import Shared
@@ -50,6 +51,10 @@ class Locks:
 
     async def start(self) -> None:
         await self._book.load()
+
+    def meet(self, callers: Mapping[str, Caller]) -> None:
+        """These connections, by client id, outlived the broker that had the locks."""
+        self._book.meet(callers)
 
     def close(self) -> None:
         self._book.close()

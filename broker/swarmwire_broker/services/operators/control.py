@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -34,6 +34,11 @@ class Control(Protocol):
     @property
     def urls(self) -> list[str]:
         """Where clients of this machine reach it; empty where nothing listens."""
+        ...
+
+    @property
+    def engine(self) -> dict[str, Any]:
+        """The kind of log and where it is, without secrets; `kind`, `durability` and `writable` are always there."""
         ...
 
     @property

@@ -18,6 +18,7 @@ from ...sources import ConfigError
 from .control import Control
 from .figures import Figures, Measured
 from .health import Health
+from .membership import MemberFacts, Membership
 
 __all__ = ["Daemon", "MetricsTold", "ReloadTold", "StatusTold", "SystemTold"]
 
@@ -47,8 +48,10 @@ class StatusTold(Struct, kw_only=True):
     uptime: int
     urls: list[str]
     config: dict[str, Any]
+    engine: dict[str, Any]
     system: SystemTold
     components: dict[str, str]
+    members: list[MemberFacts]
 
 
 class ReloadTold(Struct, kw_only=True):
@@ -71,11 +74,12 @@ class MetricsTold(Struct, kw_only=True):
 class Daemon:
     """The process, for operators."""
 
-    def __init__(self, hub: Hub, control: Control, health: Health, figures: Figures) -> None:
+    def __init__(self, hub: Hub, control: Control, health: Health, figures: Figures, membership: Membership) -> None:
         self._hub = hub
         self._control = control
         self._health = health
         self._figures = figures
+        self._membership = membership
         self._started = hub.clock.now_ms()
         self._since = hub.clock.time()
 
@@ -108,8 +112,10 @@ class Daemon:
             uptime=round((hub.clock.time() - self._since) * 1000),
             urls=self._control.urls,
             config=self._config(),
+            engine=self._control.engine,
             system=_system(),
             components={name: checked.status.value for name, checked in checks.items()},
+            members=self._membership.members(),
         )
 
     def _stop(self, asked: Asked, params: Params) -> dict[str, str]:
@@ -136,7 +142,10 @@ class Daemon:
         """What is in force, without anything secret."""
         config = self._control.config
         shown = ("host", "port", "path", "unix", "pipe", "data", "sync", "log_level", "log_format", "metrics")
-        return {name: getattr(config, name) for name in shown} | {"login": config.auth.describe()}
+        told = {name: getattr(config, name) for name in shown} | {"login": config.auth.describe()}
+        if config.nats:
+            told |= {"nats": config.nats_servers, "nats_space": config.nats_space}
+        return told
 
 
 def _system() -> SystemTold:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -91,11 +91,14 @@ class Health:
 
     def _log(self) -> Checked:
         engine = self._hub.engine
+        place, slow = ("in NATS", "NATS") if engine.remote else ("on disk", "The disk")
         if engine.trouble is not None:
-            return Checked(status=State.FAILING, detail="The log on disk cannot be written; the broker's log says why.")
+            detail = f"The log {place} cannot be written; the broker's log says why."
+            return Checked(status=State.FAILING, detail=detail)
         if engine.congested:
-            return Checked(status=State.DEGRADED, detail="The disk is slower than the publishers.")
-        return Checked(status=State.OK, detail=f"{engine.durability}, {engine.head} events so far")
+            return Checked(status=State.DEGRADED, detail=f"{slow} is slower than the publishers.")
+        detail = f"{engine.durability}, {engine.head} events so far"
+        return Checked(status=State.OK, detail=detail + _server(self._control.engine))
 
     def _config(self) -> Checked:
         trouble = self._control.trouble
@@ -119,6 +122,14 @@ class Health:
     def _api(self) -> Checked:
         urls = self._control.urls
         return Checked(status=State.OK, detail=", ".join(urls) or "in process only")
+
+
+def _server(engine: dict[str, Any]) -> str:
+    """The end of a sentence that says which server keeps the log, where one does."""
+    if engine["kind"] != "nats":
+        return ""
+    servers = engine["servers"]
+    return f", in NATS at {engine['server']}" + (f", one of {servers} servers" if servers > 1 else "")
 
 
 def _asked(name: str, check: Check) -> Checked:

@@ -10,12 +10,21 @@ from .figures import Figures
 from .health import Health
 from .history import History
 from .loglines import LogLines
+from .membership import Membership
 
 __all__ = ["operators"]
 
 
-def operators(hub: Hub, control: Control) -> list[Service]:
+def operators(hub: Hub, control: Control, membership: Membership) -> list[Service]:
     """They come first: the log is kept from the beginning, and health looks at the others."""
     figures = Figures(hub)
     health = Health(hub, control, figures)
-    return [LogLines(lambda: hub.limits), figures, health, Daemon(hub, control, health, figures), History(hub)]
+    health.add("cluster", membership.check)
+    return [
+        LogLines(lambda: hub.limits),
+        figures,
+        health,
+        Daemon(hub, control, health, figures, membership),
+        History(hub),
+        membership,
+    ]

@@ -12,6 +12,7 @@ from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 from swarmwire_protocol.messages import BrokerMessage, Event, Gap, Position, StartAt
 
 from ...core.following import PageReader, find_place
+from ...core.subscriptions import learn
 from ...engines.matcher import Matcher
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ async def read_page(outbox: Outbox, receive: Callable[[], Awaitable[BrokerMessag
         SwarmwireError: CONFLICT where `until` is of another log; what `receive` raises.
     """
     matcher = Matcher(wanted.patterns)
+    await learn(outbox.delivery.engine, wanted.begin)
     start = await find_place(outbox, wanted.begin, matcher)
     reader = PageReader(outbox, matcher, start, until=_end(outbox, wanted.until), limit=wanted.limit)
     outbox.begin(reader)

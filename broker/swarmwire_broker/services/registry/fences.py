@@ -35,6 +35,12 @@ class Fences:
         """The being is gone. Harmless where there was no fence."""
         self._take_down(encode_segment(record.kind), encode_segment(record.id))
 
+    def close(self) -> None:
+        """Fence nobody any more. Harmless twice."""
+        for kind in self._fenced:
+            self._publishing.unguard(kind, self._check)
+        self._fenced.clear()
+
     def _take_down(self, kind: str, being: str) -> None:
         beings = self._fenced.get(kind)
         if beings is not None and beings.pop(being, None) is not None and not beings:

@@ -8,16 +8,16 @@ one whose process on this machine ends is gone at once, and its will is publishe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any, Final
 
 from msgspec import Raw, Struct, structs
 
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 
+from ...core.caller import Caller
 from ...core.identity import Author
 from ...core.methods import Asked, Method
-from ...core.session import Session
 from ...engines.entry import Draft
 from ..clients import pid_of
 from ..keylocks import KeyLocks
@@ -60,8 +60,9 @@ class Registry:
         self._hub = shared.hub
         self._clock = shared.hub.clock
         self._fencing = shared.fencing
+        self._takes_over = shared.takes_over
         self._locks = KeyLocks()
-        self._roll = Roll(shared.hub)
+        self._roll = Roll(shared)
         self._leases = Leases(self._clock, self._lapsed, self._lost, shared.deaths, by_traffic=True)
         shared.hub.publishing.reserve(*RESERVED)
 
@@ -75,11 +76,21 @@ class Registry:
         ]
 
     async def start(self) -> None:
-        for record in await self._roll.load(self._clock.now_ms()):
+        for record in await self._roll.load(self._clock.now_ms(), are_suspect=not self._takes_over):
             self._leases.hold(record.id, None, record.ttl)
+
+    def meet(self, callers: Mapping[str, Caller]) -> None:
+        """These connections, by client id, outlived the broker that had the registry: their beings are there."""
+        for record in self._roll.of_kind(None):
+            caller = callers.get(record.client_id)
+            if caller is not None and record.id in self._leases and self._leases.session_of(record.id) is None:
+                self._leases.hold(record.id, caller, record.ttl)
+                if record.presence is Presence.SUSPECT:
+                    self._clock.spawn(self._believe(record.id, caller))
 
     def close(self) -> None:
         self._leases.close()
+        self._roll.close()
 
     def of_kind(self, kind: str) -> list[Being]:
         """The beings of a kind, for other services."""
@@ -235,6 +246,14 @@ class Registry:
             if record is not None and is_away and record.presence is Presence.ONLINE:
                 await self._suspect(record)
 
+    async def _believe(self, id: str, caller: Caller) -> None:
+        """The connection of a being was thought to be lost, and is there."""
+        async with self._locks.hold(id):
+            record = self._roll.get(id)
+            if record is not None and record.presence is Presence.SUSPECT and self._leases.session_of(id) is caller:
+                online = structs.replace(record, presence=Presence.ONLINE, updated_at=self._now(record))
+                await self._roll.put(online, changed(online, "online"))
+
     async def _lapsed(self, id: str, why: Lapse) -> None:
         async with self._locks.hold(id):
             record = self._roll.get(id)
@@ -255,7 +274,7 @@ class Registry:
 
     # ---- writing
 
-    async def _store(self, record: BeingRecord, events: list[Draft], session: Session) -> None:
+    async def _store(self, record: BeingRecord, events: list[Draft], session: Caller) -> None:
         try:
             await self._roll.put(record, events)
         finally:  # what is stored is there, also where who asked has gone meanwhile
@@ -278,7 +297,7 @@ class Registry:
         now = self._clock.now_ms()
         return now if former is None else max(now, former.updated_at)
 
-    def _line(self, id: str, session: Session) -> Session | None:
+    def _line(self, id: str, session: Caller) -> Caller | None:
         """The connection that stands for a being: of a holder that also speaks over HTTP, the other one."""
         return self._leases.session_of(id) if session.peer.brief else session
 

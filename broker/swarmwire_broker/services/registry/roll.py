@@ -10,9 +10,9 @@ from msgspec import structs
 
 from swarmwire_protocol.errors import SwarmwireError
 
-from ...core.hub import Hub
 from ...engines.entry import Draft
 from ..ledger import Ledger
+from ..shared import Shared
 from .beings import BeingRecord, Presence
 from .census import Census
 from .events import changed
@@ -29,10 +29,10 @@ _BATCH: Final = 500
 class Roll:
     """Keeps counts and fences in step with what is committed. Changes of one id come one after the other."""
 
-    def __init__(self, hub: Hub) -> None:
-        self._ledger = Ledger(hub.engine, "registry/", BeingRecord)
-        self._census = Census(hub)
-        self._fences = Fences(hub.publishing)
+    def __init__(self, shared: Shared) -> None:
+        self._ledger = Ledger(shared.engine, "registry/", BeingRecord)
+        self._census = Census(shared.hub)
+        self._fences = Fences(shared.hub.publishing)
         self._kinds: dict[str, dict[str, None]] = {}
 
     def __len__(self) -> int:
@@ -49,13 +49,13 @@ class Roll:
             if (record := self._ledger.get(id)) is not None:
                 yield record
 
-    async def load(self, now_ms: int) -> list[BeingRecord]:
+    async def load(self, now_ms: int, *, are_suspect: bool = True) -> list[BeingRecord]:
         """Read what the engine holds of before a restart, and let all of it be suspect: its connections are gone."""
         await self._ledger.load()
         for _, record in self._ledger.items():
             self._census.enter(record.holder.client)
             self._note(record)
-        online = [record for _, record in self._ledger.items() if record.presence is Presence.ONLINE]
+        online = [record for _, record in self._ledger.items() if are_suspect and record.presence is Presence.ONLINE]
         for start in range(0, len(online), _BATCH):
             await self._suspect(online[start : start + _BATCH], now_ms)
         return [record for _, record in self._ledger.items()]
@@ -103,6 +103,10 @@ class Roll:
                 self._census.leave(record.holder.client)
                 self._fences.take_down(record)
                 self._forget(record)
+
+    def close(self) -> None:
+        """Fence nobody any more. Harmless twice."""
+        self._fences.close()
 
     def _note(self, record: BeingRecord) -> None:
         self._fences.put_up(record)

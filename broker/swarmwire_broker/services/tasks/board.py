@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
-from swarmwire_protocol.topics import decode_segment
 
 from ...core.identity import Author
 from ...core.settings import Limits
@@ -16,6 +15,7 @@ from ..ledger import Ledger
 from ..shared import Shared
 from .claimants import Claimants
 from .delays import TaskDelays
+from .lifecycle import check_lifecycle
 from .queuestats import QueueStats
 from .ready import TaskQueues
 from .record import TaskEntry
@@ -25,21 +25,6 @@ __all__ = ["Board", "Observer"]
 
 Observer: TypeAlias = Callable[[TaskEntry | None, TaskEntry | None], None]
 """Called with a task before a change (None: it is new) and after it (None: it is forgotten)."""
-
-_LIFECYCLE = frozenset(
-    {
-        "created",
-        "assigned",
-        "started",
-        "progress",
-        "retrying",
-        "completed",
-        "failed",
-        "cancelled",
-        "closed",
-        "resumed",
-    }
-)
 
 
 class Board:
@@ -88,6 +73,7 @@ class Board:
     def close(self) -> None:
         """Let nothing become due any more. Harmless twice."""
         self.delays.close()
+        self.shared.hub.publishing.unguard("task", self._guard)
 
     def next_order(self) -> int:
         """The place of a new task behind all others."""
@@ -195,17 +181,4 @@ class Board:
     # ---- what clients may not say
 
     def _guard(self, topic: str, author: Author) -> None:
-        segments = topic.split(".")
-        if len(segments) != 3 or segments[2] not in _LIFECYCLE:
-            return
-        if _decoded(segments[1]) in self.ledger:
-            sentence = "The broker manages this task; it alone publishes what becomes of it."
-            raise SwarmwireError(ErrorCode.PERMISSION_DENIED, sentence, field="topic")
-
-
-def _decoded(segment: str) -> str:
-    """The id of a task in a topic; the empty text, which is none, where it is no id."""
-    try:
-        return decode_segment(segment)
-    except SwarmwireError:
-        return ""
+        check_lifecycle(topic, self.ledger.__contains__)

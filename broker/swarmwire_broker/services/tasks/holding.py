@@ -11,10 +11,10 @@ from msgspec import structs
 from swarmwire_channels import Fault
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 
+from ...core.caller import Caller
 from ...core.identity import ANONYMOUS, Author
 from ...core.methods import Asked
 from ...core.ports import Timer
-from ...core.session import Session
 from ...engines.entry import Draft
 from ..leases import Lapse, Leases
 from ..telling import direct
@@ -56,7 +56,7 @@ class Holding:
 
     # ---- the lease of a claim
 
-    def tie(self, entry: TaskEntry, session: Session) -> None:
+    def tie(self, entry: TaskEntry, session: Caller) -> None:
         """Have a connection stand for the holder."""
         if _lease_of(entry) in self._leases:
             self._leases.hold(_lease_of(entry), session, entry.lease)
@@ -95,7 +95,7 @@ class Holding:
         taken, event = self._taking.get(was.id, (None, None))
         if session is not None and event is not None and taken == new:
             payload = direct(event, self._board.now(), {"token": str(was.token)})
-            self._board.shared.hub.delivery.deliver_direct((session.outbox,), payload)
+            session.tell(payload)
 
     def _watch(self, entry: TaskEntry) -> None:
         if entry.spec.timeout is not None and entry.claimed_at is not None:

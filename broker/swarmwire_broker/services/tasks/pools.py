@@ -68,7 +68,7 @@ class Pools:
     def members(self, name: str | None = None) -> dict[str, list[str]]:
         """The methods of the members by pool: of one pool, or of all."""
         found: dict[str, list[str]] = {}
-        for method in sorted(self._hub.calls.handlers.counts()):
+        for method in sorted(self._hub.calls.handled()):
             pool = _pool_of(method)
             if pool is not None and name in (None, pool):
                 found.setdefault(pool, []).append(method)
