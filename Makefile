@@ -57,8 +57,8 @@ test-windows: $(READY) ## run the tests for Windows under wine, which root gets 
 test-autobahn: $(BUILT) ## run the Autobahn suite against the WebSocket path (needs Python 2.7; WRITE=1: into the docs)
 	$(BIN)/python tests/autobahn/suite.py $(if $(WRITE),--write)
 
-soak: $(BUILT)   ## run the history workloads with faults for MINUTES=10, from SEED=1 on; what fails is kept and named
-	$(BIN)/python -m tests.history.soak --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1)
+soak: $(BUILT)   ## run the history workloads with faults for MINUTES=10, from SEED=1 on, with ENGINE=memory, sqlite or nats
+	$(BIN)/python -m tests.history.soak --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1) $(if $(ENGINE),--engine $(ENGINE))
 
 bench: $(BUILT)  ## measure Swarmwire beside its peers (QUICK=1: three minutes; SKIP=a,b: without these; ONLY=a,b: just these)
 	$(BIN)/python -m benchmarks.runner $(if $(QUICK),--quick) $(if $(SKIP),--skip $(SKIP)) $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS))

@@ -1,4 +1,7 @@
-"""What every test finds: a runtime directory of its own, so that no broker of a test is met by anybody else."""
+"""What every test finds: a runtime directory of its own, so that no broker of a test is met by anybody else.
+
+And what it may ask for: a nats-server of each version.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from .nats.pool import close_shared, shared
+from .nats.servers import VERSIONS, NatsServer
 from .promises import ROWS, Watch
 
 
@@ -24,3 +29,15 @@ def runtime_directory() -> Iterator[Path]:
         patch.setenv("XDG_RUNTIME_DIR", session)
         patch.setenv("SWARMWIRE_RUNTIME_DIR", str(directory))
         yield directory
+
+
+@pytest.fixture(params=VERSIONS)
+def nats_server(request: pytest.FixtureRequest) -> NatsServer:
+    """The nats-server of a version that all tests share; a test in each version. Streams are named by `new_space`."""
+    return shared(request.param)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_servers() -> Iterator[None]:
+    yield
+    close_shared()

@@ -24,11 +24,11 @@ ROOT = Path(__file__).parent.parent
 BASE = "python:3.11-slim"
 
 # What docker-compose 1.29 and Docker Compose v2 read alike.
-_TOP = {"services", "secrets"}
+_TOP = {"services", "secrets", "networks", "volumes"}
 _SERVICE = {
     *("build", "image", "init", "read_only", "tmpfs", "cap_drop", "security_opt", "secrets", "ports", "environment"),
     *("mem_limit", "pids_limit", "healthcheck", "stop_grace_period", "restart", "depends_on", "entrypoint", "command"),
-    "volumes",
+    *("volumes", "networks"),
 }  # fmt: skip
 
 
@@ -146,12 +146,25 @@ def test_the_health_check_fails_where_nothing_listens() -> None:
 # ---- The compose project
 
 
-@pytest.fixture(scope="module")
-def project() -> dict[str, Any]:
-    """The compose file with every variable at its default."""
-    text = (ROOT / "docker-compose.yml").read_text()
+def read_project(name: str) -> dict[str, Any]:
+    """A compose file with every variable at its default."""
+    text = (ROOT / name).read_text()
     loaded: dict[str, Any] = yaml.safe_load(re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text))
     return loaded
+
+
+SINGLE = "docker-compose.yml"
+CLUSTER = "docker-compose.cluster.yml"
+
+
+@pytest.fixture(scope="module")
+def project() -> dict[str, Any]:
+    return read_project(SINGLE)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> dict[str, Any]:
+    return read_project(CLUSTER)
 
 
 @pytest.fixture(scope="module")
@@ -170,19 +183,25 @@ def size(text: str) -> int:
     return int(text[:-1]) * {"m": 1 << 20, "g": 1 << 30}[text[-1]]
 
 
-def test_the_compose_file_keeps_to_what_both_composes_read(project: dict[str, Any]) -> None:
-    assert {key for key in project if not key.startswith("x-")} == _TOP
+@pytest.mark.parametrize("name", [SINGLE, CLUSTER])
+def test_the_compose_file_keeps_to_what_both_composes_read(name: str) -> None:
+    project = read_project(name)
+    assert {key for key in project if not key.startswith("x-")} <= _TOP
     for service in project["services"].values():
         assert set(service) <= _SERVICE
 
 
-@pytest.mark.parametrize("name", ["broker", "swarm"])
-def test_every_service_is_locked_down(project: dict[str, Any], name: str) -> None:
-    service = project["services"][name]
-    assert service["read_only"] is True
-    assert service["cap_drop"] == ["ALL"]
-    assert service["security_opt"] == ["no-new-privileges:true"]
-    assert size(service["mem_limit"]) > 0
+_SERVICES = [(name, service) for name in (SINGLE, CLUSTER) for service in read_project(name)["services"]]
+
+
+@pytest.mark.parametrize(("name", "service"), _SERVICES)
+def test_every_service_is_locked_down(name: str, service: str) -> None:
+    facts = read_project(name)["services"][service]
+    assert facts["read_only"] is True
+    assert facts["cap_drop"] == ["ALL"]
+    assert facts["security_opt"] == ["no-new-privileges:true"]
+    assert size(facts["mem_limit"]) > 0
+    assert facts["pids_limit"] > 0
 
 
 def test_the_broker_is_published_to_this_machine_only(broker: dict[str, Any]) -> None:
@@ -233,6 +252,92 @@ def test_the_page_on_deployment_makes_the_token_as_the_compose_file_says() -> No
     assert command.lstrip("# ") in (ROOT / "docs" / "deployment.md").read_text()
 
 
+# ---- The project of many brokers
+
+
+@pytest.fixture(scope="module", params=["broker-1", "broker-2"])
+def member(request: pytest.FixtureRequest, cluster: dict[str, Any]) -> dict[str, Any]:
+    """One of its brokers."""
+    service: dict[str, Any] = cluster["services"][request.param]
+    return service
+
+
+def names_of(cluster: dict[str, Any], kind: str) -> set[str]:
+    return {name for name in cluster["services"] if name.startswith(f"{kind}-")}
+
+
+def test_only_the_proxy_is_published_and_to_this_machine_only(cluster: dict[str, Any]) -> None:
+    published = {name: service["ports"] for name, service in cluster["services"].items() if "ports" in service}
+    assert published == {"proxy": ["127.0.0.1:8765:8765"]}
+
+
+def test_clients_and_the_proxy_do_not_reach_nats(cluster: dict[str, Any]) -> None:
+    assert cluster["networks"]["log"] == {"internal": True}
+    members = {name for name, service in cluster["services"].items() if "log" in service["networks"]}
+    assert members == names_of(cluster, "nats") | names_of(cluster, "broker")
+    assert all(cluster["services"][name]["networks"] == ["log"] for name in names_of(cluster, "nats"))
+
+
+def test_every_broker_knows_every_nats_node_and_keeps_each_event_on_all(
+    cluster: dict[str, Any], member: dict[str, Any]
+) -> None:
+    nodes = names_of(cluster, "nats")
+    addresses = member["environment"]["SWARMWIRE_NATS"].split(",")
+    assert {address.removeprefix("nats://").removesuffix(":4222") for address in addresses} == nodes
+    assert member["environment"]["SWARMWIRE_NATS_REPLICAS"] == len(nodes)
+
+
+def test_a_broker_of_the_cluster_demands_the_token_and_fits_its_memory(member: dict[str, Any]) -> None:
+    config = load_config({"host": "0.0.0.0"}, {name: str(value) for name, value in member["environment"].items()})
+    assert config.auth.token_file == "/run/secrets/token"
+    limits = config.limits
+    assert limits.outbox_total_bytes is not None
+    assert limits.window_bytes + limits.write_queue_bytes + limits.outbox_total_bytes < size(member["mem_limit"]) / 2
+    drain = (limits.drain_timeout_ms + limits.close_timeout_ms) / 1000
+    assert float(member["stop_grace_period"].removesuffix("s")) > drain
+
+
+def test_one_message_of_the_cluster_fits_what_nats_takes(member: dict[str, Any]) -> None:
+    """NATS takes 1 MiB by default; an event is more than its data by its topic and its headers."""
+    assert member["environment"]["SWARMWIRE_LIMITS_MAX_MESSAGE_BYTES"] <= (1 << 20) / 2
+
+
+def test_every_nats_node_has_a_disk_of_its_own_and_knows_the_others(cluster: dict[str, Any]) -> None:
+    nodes = names_of(cluster, "nats")
+    conf = (ROOT / "deploy" / "nats.conf").read_text()
+    assert set(re.findall(r"nats://(\S+):6222", conf)) == nodes
+    for name in nodes:
+        service = cluster["services"][name]
+        assert service["command"][:2] == ["--name", name]
+        assert f"{name}:/data" in service["volumes"]
+    assert set(cluster["volumes"]) == nodes
+
+
+def test_the_proxy_sends_clients_to_every_broker_that_is_ready(cluster: dict[str, Any]) -> None:
+    rules = (ROOT / "deploy" / "haproxy.cfg").read_text()
+    assert set(re.findall(r"^ +server (\S+) \1:8765$", rules, re.MULTILINE)) == names_of(cluster, "broker")
+    assert "uri /readyz" in rules
+
+
+def test_the_proxy_outlives_two_heartbeats_of_an_idle_connection() -> None:
+    tunnel = re.search(r"timeout tunnel (\d+)s", (ROOT / "deploy" / "haproxy.cfg").read_text())
+    assert tunnel is not None
+    assert int(tunnel[1]) * 1000 > 2 * Config().limits.heartbeat_ms
+
+
+def test_what_the_cluster_mounts_is_in_the_project_and_read_only(cluster: dict[str, Any]) -> None:
+    for service in cluster["services"].values():
+        for volume in service.get("volumes", ()):
+            source, _, rest = volume.partition(":")
+            if source.startswith("."):
+                assert (ROOT / source).exists()
+                assert rest.endswith(":ro")
+
+
+def test_the_swarm_of_the_cluster_speaks_to_the_proxy(cluster: dict[str, Any]) -> None:
+    assert cluster["services"]["swarm"]["environment"]["SWARMWIRE_URL"] == "ws://proxy:8765/ws"
+
+
 # ---- The script of `make test-docker`
 
 
@@ -250,7 +355,7 @@ def test_the_script_can_be_called() -> None:
     assert os.access(ROOT / "tests" / "docker" / "run", os.X_OK)
 
 
-@pytest.mark.parametrize("name", ["Dockerfile", "docker-compose.yml", *(f"tests/docker/{s.name}" for s in scripts())])
+@pytest.mark.parametrize("name", ["Dockerfile", SINGLE, CLUSTER, *(f"tests/docker/{s.name}" for s in scripts())])
 def test_no_registry_is_named(name: str) -> None:
     addresses = re.findall(r"\w+://([^/'\"\s:%]+)", (ROOT / name).read_text())
-    assert set(addresses) <= {"127.0.0.1", "broker", "$WORK"}
+    assert set(addresses) <= {"127.0.0.1", "broker", "proxy", "nats-1", "nats-2", "nats-3", "$WORK"}

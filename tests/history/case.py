@@ -15,6 +15,7 @@ from .records import (
     Granted,
     Lost,
     Missed,
+    Parted,
     Record,
     Seen,
     Settled,
@@ -22,11 +23,15 @@ from .records import (
     Stopped,
     Subscribed,
     Subscribing,
+    Unknown,
     Unsubscribed,
 )
 from .truth import Stored, Truth
 
 __all__ = ["Case", "Story"]
+
+_UNAWARE = 10.0
+"""Seconds for which a server may take itself for the leader still, when others have another."""
 
 
 class Story:
@@ -84,6 +89,8 @@ class Case:
         grants, losses, connects: by client, in the order of their moments.
         orphans: deliveries to subscriptions that nobody asked for.
         stops: when the broker could not run, in the order of their beginnings.
+        given_up: numbers of publishes of unknown outcome that were sent on more than one connection. A broker that was
+            stopped may come to the first of these when the client has long gone on with another.
     """
 
     def __init__(self, records: Iterable[Record]) -> None:
@@ -96,6 +103,7 @@ class Case:
         self.losses: dict[str, list[float]] = {}
         self.connects: dict[str, list[Connected]] = {}
         self.orphans: list[Seen | Missed] = []
+        self.given_up: set[int] = set()
         self._stories: dict[tuple[str, str], Story] = {}
         for record in self.records:
             self._take(record)
@@ -109,6 +117,10 @@ class Case:
                 self.losses.setdefault(record.client, []).append(record.at)
             case Connected():
                 self.connects.setdefault(record.client, []).append(record)
+            case Unknown():
+                begun = self.truth.publishes[record.number].at if record.number in self.truth.publishes else record.at
+                if any(begun <= at <= record.at for at in self.losses.get(record.client, ())):
+                    self.given_up.add(record.number)
             case Subscribing():
                 self._stories[record.client, record.sub] = Story(record)
             case Seen() | Missed() | Subscribed() | Complete() | Unsubscribed() | Ended():
@@ -135,6 +147,11 @@ class Case:
     def is_open(self, story: Story) -> bool:
         """Whether the subscription was still there when all was settled, and so is owed everything."""
         return self.settled < math.inf and story.subscribed < math.inf and story.ended > self.settled
+
+    def may_lag(self, at: float) -> bool:
+        """Whether a broker may have asked a server then that did not know of what others had acknowledged."""
+        parted = (each for each in self.records if isinstance(each, Parted))
+        return any(each.since <= at <= each.at + _UNAWARE for each in parted)
 
     def epoch_at(self, client: str, at: float) -> str | None:
         """The log that a client was last welcomed to before a moment."""

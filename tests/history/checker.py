@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from . import duplicates, gaps, integrity, missing, order, permission, snapshots, starts, stored, thinning
+from . import audit, duplicates, gaps, integrity, missing, order, permission, snapshots, starts, stored, thinning
 from .case import Case
 from .records import Record
 from .violations import Violation
 
 __all__ = ["check"]
 
-_PROPERTIES = (order, missing, duplicates, permission, integrity, stored, snapshots, starts, gaps, thinning)
+_PROPERTIES = (order, missing, duplicates, permission, integrity, stored, snapshots, starts, gaps, thinning, audit)
 
 
 def check(records: Iterable[Record]) -> list[Violation]:

@@ -14,12 +14,17 @@ __all__ = ["FAULTS", "Fault", "Network"]
 
 
 class Network:
-    """What can be broken: the broker, and the proxies before it."""
+    """What can be broken: the brokers, and the proxies before them."""
 
-    def __init__(self, broker: Broker, proxies: list[Proxy], draw: random.Random) -> None:
-        self.broker = broker
+    def __init__(self, brokers: list[Broker], proxies: list[Proxy], draw: random.Random) -> None:
+        self.brokers = brokers
         self.proxies = proxies
         self.draw = draw
+
+    @property
+    def broker(self) -> Broker:
+        """One of the brokers."""
+        return self.draw.choice(self.brokers)
 
     @property
     def proxy(self) -> Proxy:
@@ -34,17 +39,19 @@ class Network:
 
 
 async def _killed(network: Network) -> None:
-    await network.broker.kill()
+    broker = network.broker
+    await broker.kill()
     await asyncio.sleep(network.draw.uniform(0, 0.2))
-    await network.broker.start()
+    await broker.start()
 
 
 async def _paused(network: Network) -> None:
-    network.broker.pause()
+    broker = network.broker
+    broker.pause()
     try:
         await asyncio.sleep(network.draw.uniform(0.1, 1.6))
     finally:
-        network.broker.go_on()
+        broker.go_on()
 
 
 async def _reset(network: Network) -> None:

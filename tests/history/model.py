@@ -9,10 +9,12 @@ from swarmwire_protocol.topics import matches
 
 from .records import (
     Acked,
+    Audited,
     Complete,
     Connected,
     Ended,
     Granted,
+    Held,
     Lost,
     Missed,
     Mode,
@@ -292,8 +294,17 @@ class Model:
         """Let everybody receive everything; returns the history."""
         for sub in self._readers:
             self.deliver(sub)
+        if self._durable:
+            self._audit()
         self._add(Settled)
         return self.records
+
+    def _audit(self) -> None:
+        """Read the log past the broker."""
+        for entry in self._log:
+            if entry.seq > self._floor:
+                self._add(Held, epoch=self._epoch, seq=entry.seq, number=entry.number)
+        self._add(Audited, epoch=self._epoch, first=self._floor + 1, last=self._head)
 
     # ---- chance
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from swarmwire_protocol.topics import matches
 
 from .case import Case, Story
-from .records import Granted, Missed, Record, Refused, Seen, Setup, Stopped, Stuck
+from .records import Granted, Held, Missed, Record, Refused, Seen, Setup, Stopped, Stuck
 from .violations import Kind
 
 __all__ = ["FAULTS", "Fault", "plant"]
@@ -150,6 +150,52 @@ def stored_twice(case: Case) -> Iterator[Change]:
     for story, event in _events(case):
         if event is story.items[-1]:
             yield _behind(event, replace(event, seq=case.truth.head(event.epoch) + 1))
+
+
+# ---- what the log really holds
+
+
+def acknowledged_but_not_in_the_log(case: Case) -> Iterator[Change]:
+    yield from (_without(held) for held in _held(case) if held.number in case.truth.acks)
+
+
+def another_in_the_log_than_was_acknowledged(case: Case) -> Iterator[Change]:
+    for one, other in pairwise(_held(case)):
+        if one.number in case.truth.acks:
+            yield _with(one, number=other.number)
+
+
+def twice_in_the_log(case: Case) -> Iterator[Change]:
+    yield from (_behind(held, replace(held, seq=case.truth.head(held.epoch) + 1)) for held in _held(case))
+
+
+def in_the_log_though_it_was_refused(case: Case) -> Iterator[Change]:
+    held = _held(case)
+    for number in case.truth.refused if held else ():
+        yield _behind(held[-1], replace(held[-1], seq=held[-1].seq + 1, number=number))
+
+
+def in_the_log_though_nobody_published_it(case: Case) -> Iterator[Change]:
+    held = _held(case)
+    if held:
+        yield _behind(held[-1], replace(held[-1], seq=held[-1].seq + 1, number=-1))
+
+
+def in_the_log_but_not_given(case: Case) -> Iterator[Change]:
+    """Of an event of unknown outcome only the log itself can tell that it was stored."""
+    held = {each.number for each in _held(case)}
+    for story in case.stories:
+        if story.thins or story.asked.start == "latest":
+            continue
+        for _, event, following in zip(story.items, story.items[1:], story.items[2:], strict=False):
+            if not isinstance(event, Seen) or not isinstance(following, Seen):
+                continue
+            if event.number in held and event.number not in case.truth.acks:
+                yield _without(*_copies(case, event))
+
+
+def _held(case: Case) -> list[Held]:
+    return [record for record in case.records if isinstance(record, Held)]
 
 
 # ---- what nobody published
@@ -399,6 +445,12 @@ FAULTS: dict[Fault, frozenset[Kind]] = {
     stored_nowhere: frozenset({Kind.UNSTORED}),
     given_twice: frozenset({Kind.DUPLICATE}),
     stored_twice: frozenset({Kind.DUPLICATE}),
+    acknowledged_but_not_in_the_log: frozenset({Kind.UNSTORED}),
+    another_in_the_log_than_was_acknowledged: frozenset({Kind.UNSTORED}),
+    twice_in_the_log: frozenset({Kind.DUPLICATE}),
+    in_the_log_though_it_was_refused: frozenset({Kind.PHANTOM}),
+    in_the_log_though_nobody_published_it: frozenset({Kind.PHANTOM}),
+    in_the_log_but_not_given: frozenset({Kind.MISSING}),
     payload_altered: frozenset({Kind.ALTERED}),
     topic_altered: frozenset({Kind.ALTERED}),
     never_published: frozenset({Kind.PHANTOM}),

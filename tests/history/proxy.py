@@ -67,14 +67,15 @@ class _Wire:
 
 
 class Proxy:
-    """Listens on a port of its own and passes everything on to the port `target`.
+    """Listens on a port of its own and passes everything on to the port of `targets` that takes it.
 
-    `up` is the weather on the way to the target, `down` on the way back. With `narrow` little fits between the target
-    and its client, so that a target notices soon that nobody reads.
+    Of several targets each connection goes to one by chance, and to another where nobody listens. `up` is the weather
+    on the way to the target, `down` on the way back. With `narrow` little fits between the target and its client, so
+    that a target notices soon that nobody reads.
     """
 
-    def __init__(self, target: int, *, draw: random.Random, narrow: bool = False) -> None:
-        self.target = target
+    def __init__(self, *targets: int, draw: random.Random, narrow: bool = False) -> None:
+        self.targets = list(targets)
         self.up, self.down = Weather(), Weather()
         self.cuts = 0
         self._draw = draw
@@ -163,6 +164,13 @@ class Proxy:
             await asyncio.gather(*pumps, return_exceptions=True)
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        *others, last = self._draw.sample(self.targets, len(self.targets))
+        for target in others:
+            with contextlib.suppress(OSError):
+                return await self._connect_to(target)
+        return await self._connect_to(last)
+
+    async def _connect_to(self, target: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         raw = socket.socket()
         raw.setblocking(False)
         if self._narrow:
@@ -170,7 +178,7 @@ class Proxy:
             # The far end's kernel sizes its buffer by the segments that it may send; on loopback these are huge.
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, _SMALL_SEGMENT)
         try:
-            await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", self.target))
+            await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", target))
             return await asyncio.open_connection(sock=raw, limit=_CHUNK)
         except OSError:
             raw.close()

@@ -16,16 +16,19 @@ from .witness import Watch, Witness
 __all__ = ["Readers"]
 
 PATTERNS = ("#", "a.#", "a.*", "b.*", "*.x", "#.x", "a.x", "c")
+NARROW = ("a.x", "a.y", "a.z.#", "b.x", "b.*", "c", "a.*")
 MODES: tuple[Mode, ...] = ("all", "all", "drop_oldest", "disconnect", "conflate")
 STARTS: tuple[Start, ...] = ("now", "start", "latest", "cursor", "last", "since")
 MOST = 6
 
 
 class Readers:
-    """Subscribes and unsubscribes by chance."""
+    """Subscribes and unsubscribes by chance; with `narrow` only to a little each, and more often."""
 
-    def __init__(self, witness: Witness, draw: random.Random) -> None:
+    def __init__(self, witness: Witness, draw: random.Random, *, narrow: bool = False) -> None:
         self.witness = witness
+        self._patterns = NARROW if narrow else PATTERNS
+        self._pauses = (0.02, 0.2) if narrow else (0.05, 0.6)
         self._draw = draw
         self._history = witness.history
         self._hurry = asyncio.Event()
@@ -40,7 +43,7 @@ class Readers:
         loop, draw = asyncio.get_running_loop(), self._draw
         while loop.time() < over:
             self._subscribe()
-            await asyncio.sleep(draw.uniform(0.05, 0.6))
+            await asyncio.sleep(draw.uniform(*self._pauses))
             self._open = [watch for watch in self._open if not watch.ended]
             if len(self._open) >= MOST:
                 await self._open.pop(draw.randrange(len(self._open))).unsubscribe()
@@ -51,7 +54,7 @@ class Readers:
         mode = draw.choice(MODES)
         buffer = draw.choice((None, None, 4, 50))
         watch = self.witness.subscribe(
-            draw.choice(PATTERNS), self._pace(), mode=mode, start=start, value=value, buffer=buffer, queue_size=20
+            draw.choice(self._patterns), self._pace(), mode=mode, start=start, value=value, buffer=buffer, queue_size=20
         )
         self._open.append(watch)
 

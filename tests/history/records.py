@@ -12,14 +12,17 @@ from msgspec import Struct
 
 __all__ = [
     "Acked",
+    "Audited",
     "Complete",
     "Connected",
     "Ended",
     "Fault",
     "Granted",
+    "Held",
     "Lost",
     "Missed",
     "Mode",
+    "Parted",
     "Publishing",
     "Record",
     "Refused",
@@ -73,8 +76,30 @@ class Stopped(_Record, frozen=True, kw_only=True):
     since: float
 
 
+class Parted(_Record, frozen=True, kw_only=True):
+    """From `since` to now a server that held the log was cut off from the others, and did not know it at first."""
+
+    since: float
+
+
 class Settled(_Record, frozen=True, kw_only=True):
     """Nothing was published or broken any more, and everybody had the time to receive everything."""
+
+
+class Held(_Record, frozen=True, kw_only=True):
+    """Somebody who read the log past the broker found this event at this place."""
+
+    epoch: str
+    seq: int
+    number: int
+
+
+class Audited(_Record, frozen=True, kw_only=True):
+    """The log was read so from the place `first` to its end `last`; what it holds there was written down as `Held`."""
+
+    epoch: str
+    first: int
+    last: int
 
 
 # ---- connections
@@ -211,7 +236,10 @@ Record: TypeAlias = (
     Setup
     | Fault
     | Stopped
+    | Parted
     | Settled
+    | Held
+    | Audited
     | Connected
     | Lost
     | Granted

@@ -133,7 +133,17 @@ async def test_a_rate_takes_its_time(ends: Ends) -> None:
 
 
 async def test_without_a_target_a_connection_ends(ends: Ends) -> None:
-    ends.proxy.target = 1
+    ends.proxy.targets = [1]
     reader, writer = await asyncio.open_connection("127.0.0.1", ends.proxy.port)
     assert await arrived(reader) == b""
     writer.close()
+
+
+async def test_of_several_targets_each_connection_gets_one_that_listens(ends: Ends) -> None:
+    (listening,) = ends.proxy.targets
+    ends.proxy.targets = [1, listening, 2]
+    for _ in range(10):
+        ends.writer.close()
+        await ends.writer.wait_closed()
+        await ends.connect()
+        assert await ends.up(b"hello") == b"hello"

@@ -7,7 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from .records import Acked, Publishing, Record, Refused, Seen
+from .records import Acked, Held, Publishing, Record, Refused, Seen
 
 __all__ = ["Stored", "Truth"]
 
@@ -44,7 +44,7 @@ class Truth:
         self.publishes: dict[int, Publishing] = {}
         self.acks: dict[int, Acked] = {}
         self.refused: set[int] = set()
-        self.places: dict[int, dict[tuple[str, int], Acked | Seen]] = {}
+        self.places: dict[int, dict[tuple[str, int], Acked | Held | Seen]] = {}
         self.holders: dict[tuple[str, int], set[int]] = {}
         self._ts: dict[tuple[str, int], int] = {}
         for record in records:
@@ -63,6 +63,8 @@ class Truth:
                 self._place(record)
             case Refused():
                 self.refused.add(record.number)
+            case Held():
+                self._place(record)
             case Seen():
                 self._place(record)
                 self._ts[record.epoch, record.seq] = record.ts
@@ -71,7 +73,7 @@ class Truth:
         """Publishes that nobody heard of, or heard nothing certain of."""
         return (number for number in self.publishes if number not in self.acks and number not in self.refused)
 
-    def _place(self, record: Acked | Seen) -> None:
+    def _place(self, record: Acked | Held | Seen) -> None:
         place = (record.epoch, record.seq)
         self.places.setdefault(record.number, {}).setdefault(place, record)
         self.holders.setdefault(place, set()).add(record.number)

@@ -37,6 +37,7 @@ from .records import (
 __all__ = ["Numbers", "Watch", "Witness", "digest"]
 
 ROOMY = 1_000_000
+_A_MOMENT = 0.05
 
 Numbers = itertools.count
 """Where the numbers of events come from: one for a history."""
@@ -121,7 +122,7 @@ class Witness:
         self.watches: list[Watch] = []
         self._numbers = numbers
         self._subs = itertools.count(1)
-        self._publishes: set[asyncio.Task[None]] = set()
+        self._publishes: set[asyncio.Task[bool]] = set()
         settings = Settings(
             url=url,
             token=token,
@@ -148,19 +149,28 @@ class Witness:
 
     # ---- publishing
 
-    def publish(self, topic: str, *, padding: int = 0, echo: bool = True, clear: bool = False) -> asyncio.Task[None]:
+    def publish(self, topic: str, *, padding: int = 0, echo: bool = True, clear: bool = False) -> asyncio.Task[bool]:
         """Publish in the background; what becomes of it is written down."""
-        task = asyncio.create_task(self._publish(topic, padding, echo, clear))
+        task = asyncio.create_task(self._publish(topic, padding, echo=echo, clear=clear))
         self._publishes.add(task)
         task.add_done_callback(self._publishes.discard)
         return task
+
+    async def publish_surely(self, topic: str, patience: float) -> None:
+        """Publish until a publish is acknowledged. Raises TimeoutError."""
+        async with asyncio.timeout(patience):
+            while True:
+                if await self._publish(topic, 0, echo=True, clear=False):
+                    return
+                await asyncio.sleep(_A_MOMENT)
 
     async def room(self, most: int) -> None:
         """Wait until at most so many publishes are on their way."""
         while len(self._publishes) > most:
             await asyncio.wait(set(self._publishes), return_when=asyncio.FIRST_COMPLETED)
 
-    async def _publish(self, topic: str, padding: int, echo: bool, clear: bool) -> None:
+    async def _publish(self, topic: str, padding: int, *, echo: bool, clear: bool) -> bool:
+        """Whether it was acknowledged."""
         number, history = next(self._numbers), self.history
         data = {"number": number, "by": self.name, "text": "x" * padding}
         what: dict[str, Any] = {"topic": topic, "digest": digest(data), "echo": echo, "clear": clear}
@@ -170,10 +180,11 @@ class Witness:
         except SwarmwireError as error:
             kind = Refused if error.outcome is Outcome.NOT_DONE else Unknown
             history.add(kind(at=history.now(), client=self.name, number=number, code=error.code))
-            return
+            return False
         assert published.seq is not None
         place: dict[str, Any] = {"epoch": self.epoch, "seq": published.seq, "duplicate": published.duplicate}
         history.add(Acked(at=history.now(), client=self.name, number=number, **place))
+        return True
 
     async def published(self, patience: float) -> None:
         """Wait until everything on its way is done. Raises TimeoutError."""

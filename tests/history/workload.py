@@ -16,12 +16,15 @@ from msgspec import Struct
 
 from swarmwire import SwarmwireError
 
-from .brokerprocess import Broker
+from ..nats.faults import SERVER_FAULTS
+from ..nats.ground import Clustered
+from ..nats.servers import Version
 from .faults import FAULTS, Network
+from .grounds import Alone, Ground
 from .history import History
 from .proxy import Proxy
 from .readers import Readers
-from .records import Fault, Granted, Record, Settled, Setup, Stopped
+from .records import Fault, Granted, Parted, Record, Settled, Setup, Stopped
 from .truth import Truth
 from .witness import Witness
 
@@ -29,7 +32,7 @@ __all__ = ["Plan", "run"]
 
 SECRET = "a-secret-of-the-workload-with-more-than-32-bytes"
 TOPICS = ("a.x", "a.y", "a.z.x", "b.x", "b.y", "c")
-_OF_THE_PROCESS = ("kill", "pause")
+_OF_THE_PROCESS = ("kill", "pause", "kill-two", "freeze", "rolling")
 _OF_THE_NETWORK = tuple(name for name in FAULTS if name not in _OF_THE_PROCESS)
 _TICK = 0.05
 _LATE = 0.1
@@ -39,7 +42,11 @@ PATIENCE = 30.0
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """What a run is made of; everything else is drawn from the seed. `faults` are names in `faults.FAULTS`."""
+    """What a run is made of; everything else is drawn from the seed.
+
+    `faults` are names in `faults.FAULTS`, with the engine `nats` also those in `nats/faults.py`. There the brokers are
+    several, over so many nats-servers of a version; `programs` are what brokers run in the place of `swarmwire`.
+    """
 
     seed: int
     engine: str = "memory"
@@ -48,10 +55,17 @@ class Plan(Struct, frozen=True, kw_only=True):
     log_events: int = 1_000_000
     rate: float = 60.0
     """Publishes a second of each publisher, on average."""
+    narrow: bool = False
+    """Whether nobody reads everything, so that what a broker must be sent changes with its subscribers."""
+    brokers: int = 2
+    nodes: int = 1
+    version: Version = Version.NEWEST
+    programs: tuple[str | None, ...] = ()
 
     @property
     def durable(self) -> bool:
-        return self.engine != "memory"
+        """Whether the log outlives what goes wrong."""
+        return self.engine != "memory" and "remake" not in self.faults
 
 
 async def run(plan: Plan, directory: Path) -> list[Record]:
@@ -80,10 +94,16 @@ class _Run:
             "queue_size": 50,
         }
         settings = [text for name, value in limits.items() for text in ("--set", f"limits.{name}={value}")]
-        self.broker = Broker(directory, "--jwt-secret-file", "secret", *settings, durable=plan.durable)
-        self.broker.file("secret", SECRET)
+        self.ground = self._ground(directory, ["--jwt-secret-file", "secret", *settings])
         self._publishers: list[Witness] = []
         self._readers: list[Readers] = []
+
+    def _ground(self, directory: Path, settings: list[str]) -> Ground:
+        plan, files = self.plan, {"secret": SECRET}
+        if plan.engine != "nats":
+            return Alone(directory, settings, files, durable=plan.durable)
+        shape: dict[str, Any] = {"brokers": plan.brokers, "nodes": plan.nodes, "version": plan.version}
+        return Clustered(directory, settings, files, draw=self.draw, programs=plan.programs, **shape)
 
     async def start(self) -> None:
         plan = self.plan
@@ -97,25 +117,28 @@ class _Run:
                 seed=plan.seed,
             )
         )
-        self.stack.push_async_callback(self.broker.close)
+        self.stack.push_async_callback(self.ground.close)
         watch = asyncio.get_running_loop().create_task(self._watch())
         self.stack.callback(watch.cancel)
-        await self.broker.start()
-        near = await self.stack.enter_async_context(Proxy(self.broker.port, draw=self.draw))
-        far = await self.stack.enter_async_context(Proxy(self.broker.port, draw=self.draw, narrow=True))
-        self.network = Network(self.broker, [near, far], self.draw)
-        for name, url in (("p1", near.url), ("p2", near.url), ("p3", self.broker.url)):
+        await self.ground.start()
+        ports = [broker.port for broker in self.ground.brokers]
+        near = await self.stack.enter_async_context(Proxy(*ports, draw=self.draw))
+        far = await self.stack.enter_async_context(Proxy(*ports, draw=self.draw, narrow=True))
+        calm = await self.stack.enter_async_context(Proxy(*ports, draw=self.draw))
+        self.network = Network(self.ground.brokers, [near, far], self.draw)
+        for name, url in (("p1", near.url), ("p2", near.url), ("p3", calm.url)):
             self._publishers.append(await self._witness(name, url, ["#"]))
         await self._add_readers("r1", far.url, ["#"])
         await self._add_readers("r2", near.url, ["#"])
         await self._add_readers("limited", far.url, ["a.#", "b.*"])
         await self._add_readers("renewed", near.url, ["#"], ttl=2.0)
-        self._demoted = await self._add_readers("demoted", self.broker.url, ["#"])
-        self._auditor = await self._add_readers("auditor", self.broker.url, ["#"])
-        self._auditor.everything()
+        self._demoted = await self._add_readers("demoted", calm.url, ["#"])
+        self._auditor = await self._add_readers("auditor", calm.url, ["#"])
+        if not plan.narrow:
+            self._auditor.everything()
 
     async def _add_readers(self, name: str, url: str, patterns: list[str], ttl: float | None = None) -> Readers:
-        readers = Readers(await self._witness(name, url, patterns, ttl), self.draw)
+        readers = Readers(await self._witness(name, url, patterns, ttl), self.draw, narrow=self.plan.narrow)
         if name != "auditor":
             self._readers.append(readers)
         return readers
@@ -150,7 +173,7 @@ class _Run:
                 group.create_task(self._publish(publisher, over))
             for readers in self._readers:
                 group.create_task(readers.come_and_go(over))
-            for names in (_OF_THE_PROCESS, _OF_THE_NETWORK):
+            for names in (_OF_THE_PROCESS, _OF_THE_NETWORK, SERVER_FAULTS):
                 group.create_task(self._break([name for name in self.plan.faults if name in names], over))
             group.create_task(self._demote(self.plan.seconds / 2))
 
@@ -170,9 +193,11 @@ class _Run:
             name = self.draw.choice(names)
             began = self.history.now()
             self.history.add(Fault(at=began, text=name))
-            await FAULTS[name](self.network)
-            if name == "pause":
+            await {**FAULTS, **self.ground.faults}[name](self.network)
+            if name in ("pause", "freeze"):
                 self.history.add(Stopped(at=self.history.now(), since=began))
+            elif name == "cut-leader":
+                self.history.add(Parted(at=self.history.now(), since=began))
 
     async def _watch(self) -> None:
         """Write down when this process was not let run, and so perhaps the broker's was not."""
@@ -202,14 +227,16 @@ class _Run:
             proxy.clear()
         for readers in (*self._readers, self._auditor):
             readers.hurry()
+        await self.ground.whole()
         for publisher in self._publishers:
             await publisher.published(PATIENCE)
         self._auditor.everything()
-        last = {topic: self._publishers[2].publish(topic) for topic in TOPICS}
-        await asyncio.gather(*last.values())
+        for topic in TOPICS:
+            await self._publishers[2].publish_surely(topic, PATIENCE)
         places = self._last_places()
         everybody = (*self._readers, self._auditor)
         await asyncio.gather(*(readers.caught_up(places, PATIENCE) for readers in everybody))
+        await self.ground.audit(self.history, self._publishers[2].epoch)
         self.history.add(Settled(at=self.history.now()))
 
     def _last_places(self) -> dict[str, tuple[str, int]]:

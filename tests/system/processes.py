@@ -167,9 +167,11 @@ class Shell:
         env = {"SWARMWIRE": " ".join(_swarmwire()), **env}
         return self._keep(await Command.start("bash", "-c", text, directory=self.directory, env=env))
 
-    async def serve(self, *arguments: str, port: int = 0, **env: str) -> BrokerProcess:
-        """A broker, listening; port 0 is any free one."""
+    async def serve(self, *arguments: str, port: int = 0, program: str | None = None, **env: str) -> BrokerProcess:
+        """A broker, listening; port 0 is any free one. `program` is a file of Python in the place of `swarmwire`."""
         command = _swarmwire("serve", "--port", str(port), "--log-format", "json", *arguments)
+        if program is not None:
+            command[1:3] = [program]
         broker = self._keep(await BrokerProcess.start(*command, directory=self.directory, env=env))
         await broker.listening()
         return broker

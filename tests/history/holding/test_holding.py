@@ -8,17 +8,19 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from ...nats.servers import Version, needs
 from .checker import check
 from .records import Ended, Finished, Got, Renewed
 from .workload import FAULTS, GENTLE, Plan, run
 
 PLANS = (
-    Plan(seed=1, engine="sqlite", faults=FAULTS),
-    Plan(seed=2, engine="memory", faults=GENTLE),
+    pytest.param(Plan(seed=1, engine="sqlite", faults=FAULTS), id="sqlite"),
+    pytest.param(Plan(seed=2, engine="memory", faults=GENTLE), id="memory"),
+    pytest.param(Plan(seed=3, engine="nats", faults=FAULTS), id="nats", marks=needs(Version.NEWEST)),
 )
 
 
-@pytest.mark.parametrize("plan", PLANS, ids=lambda plan: f"{plan.engine}-seed-{plan.seed}")
+@pytest.mark.parametrize("plan", PLANS)
 async def test_what_is_held_is_held_by_one_and_every_task_ends_once(plan: Plan, tmp_path: Path) -> None:
     notes = await run(plan, tmp_path)
     path = tmp_path / "notes.jsonl"

@@ -11,14 +11,19 @@ import sys
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from swarmwire import Client, Event, SwarmwireError, connect
 
+from ...nats.ground import Clustered
+from ...nats.servers import Version
 from ...system.processes import Command
 from ..brokerprocess import Broker
+from ..grounds import Alone, Ground
+from ..proxy import Proxy
 from .records import Ended, Killed, Note, Settled, Submitted
 from .worker import LEASE_MS
 
@@ -33,13 +38,19 @@ _DECODER = msgspec.json.Decoder(Note)
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """What a run is made of. `faults` are names in `FAULTS`, for a broker in memory those in `GENTLE`."""
+    """What a run is made of. `faults` are names in `FAULTS`, for a broker in memory those in `GENTLE`.
+
+    With the engine `nats` there are several brokers, over so many nats-servers of a version.
+    """
 
     seed: int
     engine: str = "sqlite"
     seconds: float = 5.0
     workers: int = 3
     faults: tuple[str, ...] = FAULTS
+    brokers: int = 2
+    nodes: int = 1
+    version: Version = Version.NEWEST
 
 
 class _Fleet:
@@ -94,16 +105,30 @@ class _Run:
         self.notes: list[Note] = []
         self.open: set[str] = set()
         self.one_ended = asyncio.Event()
-        self.broker = Broker(directory, "--set", "limits.heartbeat_ms=500", durable=plan.engine != "memory")
+        self.ground = self._ground()
+
+    def _ground(self) -> Ground:
+        plan, settings = self.plan, ["--set", "limits.heartbeat_ms=500"]
+        if plan.engine != "nats":
+            return Alone(self.directory, settings, {}, durable=plan.engine != "memory")
+        shape: dict[str, Any] = {"brokers": plan.brokers, "nodes": plan.nodes, "version": plan.version}
+        return Clustered(self.directory, settings, {}, draw=self.draw, **shape)
+
+    @property
+    def _broker(self) -> Broker:
+        """One of the brokers."""
+        return self.draw.choice(self.ground.brokers)
 
     async def play(self) -> list[Note]:
         async with AsyncExitStack() as stack:
-            stack.push_async_callback(self.broker.close)
-            await self.broker.start()
+            stack.push_async_callback(self.ground.close)
+            await self.ground.start()
+            ports = [broker.port for broker in self.ground.brokers]
+            proxy = await stack.enter_async_context(Proxy(*ports, draw=self.draw))
             client = await stack.enter_async_context(
-                connect(self.broker.url, base_delay=0.05, max_delay=0.2, request_timeout=5)
+                connect(proxy.url, base_delay=0.05, max_delay=0.2, request_timeout=5)
             )
-            self.fleet = _Fleet(self.broker.url, self.directory, self.draw)
+            self.fleet = _Fleet(proxy.url, self.directory, self.draw)
             stack.push_async_callback(self.fleet.close)
             await client.on("task.*.*", self._ended, from_="start")
             await asyncio.gather(*(self.fleet.start() for _ in range(self.plan.workers)))
@@ -160,13 +185,15 @@ class _Run:
                 case "stop worker":
                     await self.fleet.stop_one()
                 case "kill broker":
-                    await self.broker.kill()
+                    broker = self._broker
+                    await broker.kill()
                     await asyncio.sleep(self.draw.uniform(0, 0.2))
-                    await self.broker.start()
+                    await broker.start()
                 case "stop broker":
-                    self.broker.pause()
+                    broker = self._broker
+                    broker.pause()
                     await asyncio.sleep(self.draw.uniform(0.1, 1.5))
-                    self.broker.go_on()
+                    broker.go_on()
 
     async def _settle(self) -> None:
         """Wait until all that was submitted has ended."""
