@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec import Struct
 
-__all__ = ["LEASE", "PATIENCE", "RENEWAL", "Renewal", "Tenure", "decode_renewal", "encode_renewal"]
+__all__ = ["LEASE", "Known", "PATIENCE", "RENEWAL", "Renewal", "Tenure", "decode_renewal", "encode_renewal"]
 
 RENEWAL: Final = 1.0
 """Seconds from one renewal to the next."""
