@@ -49,17 +49,16 @@ def plan_of(seed: int, engines: Sequence[str], *, seconds: float) -> Plan:
 def _cluster_of(seed: int, draw: random.Random, *, seconds: float) -> Plan:
     """The same for brokers over one nats-server or three."""
     nodes, version = draw.choice(((1, Version.OLD), (1, Version.NEWEST), (3, Version.OLD), *[(3, Version.NEWEST)] * 4))
-    servers: tuple[str, ...] = ("kill-server", "pause-server")
-    if nodes == 3:
-        # Replicas of 2.9 may hold different things for good when their leader was cut off.
-        servers = ("kill-leader", "kill-follower", "cut-leader") if version is Version.NEWEST else ()
+    servers: tuple[str, ...] = ("kill-server", "pause-server") if nodes == 1 else ("kill-leader", "kill-follower")
+    if nodes == 3 and version is Version.NEWEST:
+        servers += ("cut-leader",)  # replicas of 2.9 may hold different things for good after it
     brokers = ("kill", "kill-two", "pause", "freeze")
     faults = (brokers, servers, (*brokers, *servers), (*servers, *FAULTS), ("rolling", "cut"), ("remake", *brokers))
     return Plan(
         seed=seed,
         engine="nats",
         seconds=seconds,
-        faults=draw.choice([names for names in faults if names]),
+        faults=draw.choice(faults),
         log_events=draw.choice((1_000_000, 1_000_000, 300)),
         rate=draw.choice((30.0, 60.0, 120.0)),
         narrow=draw.random() < 0.5,

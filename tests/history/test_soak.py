@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from ..nats.faults import faults_of
+from ..nats.ground import Clustered
+from ..nats.servers import Version, needs
 from . import soak
+from .faults import FAULTS
 from .history import load
 from .holding import workload as holding
 from .holding.records import Got, Note
@@ -71,6 +75,17 @@ def test_holdings_that_overlap_are_told_and_what_happened_is_kept(
     assert code == 1
     assert len((tmp_path / "holdings-memory-7.jsonl").read_bytes().splitlines()) == 2
     assert "shared: t1 was held by w1" in capsys.readouterr().err
+
+
+@needs(Version.NEWEST)
+def test_plans_of_clusters_are_of_all_shapes_and_name_faults_that_there_are(tmp_path: Path) -> None:
+    plans = [soak.plan_of(seed, ("nats",), seconds=1.0) for seed in range(100)]
+    assert {(plan.nodes, plan.version) for plan in plans} == {
+        (nodes, version) for nodes in (1, 3) for version in Version
+    }
+    known = {*FAULTS, *faults_of(Clustered(tmp_path, [], {}, draw=random.Random(1), brokers=0), random.Random(1))}
+    assert {name for plan in plans for name in plan.faults} == known
+    assert not any("cut-leader" in plan.faults for plan in plans if plan.version is Version.OLD)
 
 
 def test_a_seed_always_makes_the_same_plan() -> None:

@@ -47,6 +47,8 @@ def _count(case: Case, story: Story, before: Seen, event: Seen, skipped: int) ->
 
 
 def _was_interrupted(case: Case, story: Story, before: Seen, event: Seen) -> bool:
+    if story.asked.start == "latest" and case.may_lag(story.asked.at):
+        return True  # what a part that was cut off held for the last of a topic came first
     return not story.asked.roomy or any(at <= event.at for at in case.losses.get(story.client, ()))
 
 

@@ -96,7 +96,9 @@ class _Faults:
         await self._ground.servers_whole()
 
     async def remake(self, network: Network) -> None:
-        await remake([server.url for server in self._ground.servers], self._ground.stream)
+        """Lose the log; another is made at once, or by the brokers when they see that there is none."""
+        servers = [server.url for server in self._ground.servers]
+        await remake(servers, self._ground.stream, again=self._draw.random() < 0.5)
         await asyncio.sleep(self._draw.uniform(0.5, 1.5))
 
     # ---- brokers
@@ -133,8 +135,8 @@ async def _serves_a_broker(node: NatsServer) -> bool:
     return any("swarmwire" in (each.get("name") or "") for each in await node.connections())
 
 
-async def remake(servers: list[str], stream: str) -> None:
-    """Delete a stream and make it anew, as it was but empty."""
+async def remake(servers: list[str], stream: str, *, again: bool = True) -> None:
+    """Delete a stream and make it anew, as it was but empty; without `again` that is left to others."""
     async with connected(servers) as client:
 
         async def ask(what: str, body: bytes = b"") -> dict[str, Any]:
@@ -144,4 +146,5 @@ async def remake(servers: list[str], stream: str) -> None:
 
         config = (await ask(f"STREAM.INFO.{stream}"))["config"]
         await ask(f"STREAM.DELETE.{stream}")
-        await ask(f"STREAM.CREATE.{stream}", json.dumps(config).encode())
+        if again:
+            await ask(f"STREAM.CREATE.{stream}", json.dumps(config).encode())

@@ -23,7 +23,7 @@ import pytest
 
 __all__ = ["PATIENCE", "VERSIONS", "NatsServer", "Version", "needs", "new_space", "program", "store_directory"]
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds that a server has for what it is waited for."""
 _TURN = 0.01
 _ENOUGH = 2 << 30
@@ -57,6 +57,11 @@ def needs(*versions: Version) -> pytest.MarkDecorator:
 
 VERSIONS = tuple(pytest.param(version, marks=needs(version), id=version.value) for version in Version)
 """For a test that each version must pass."""
+
+
+def _mortal() -> tuple[str, ...]:
+    """What lets a program end with this process, however that ends, where the system has it."""
+    return ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
 
 
 def new_space() -> str:
@@ -98,8 +103,8 @@ class NatsServer:
         self.host = host
         self.settings = settings
         self.cluster = cluster
-        self._command = [*inside, found]
-        self._directory = store_directory()
+        self._command = [*_mortal(), *inside, found]
+        self._made: Path | None = None
         self._ports = {"nats": -1, "monitoring": -1, "cluster": cluster_port}
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = False
@@ -125,6 +130,13 @@ class NatsServer:
     def is_running(self) -> bool:
         """Whether it has a process, and this one is not paused."""
         return self._process is not None and self._process.poll() is None and not self._stopped
+
+    @property
+    def _directory(self) -> Path:
+        """For its store; there is none before it is started."""
+        if self._made is None:
+            self._made = store_directory()
+        return self._made
 
     @property
     def log(self) -> str:
@@ -166,6 +178,7 @@ class NatsServer:
         """Stop its process where it stands; its sockets stay."""
         self._stopped = True
         self.signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def go_on(self) -> None:
         self.signal(signal.SIGCONT)
@@ -181,7 +194,8 @@ class NatsServer:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
-        shutil.rmtree(self._directory, ignore_errors=True)
+        if self._made is not None:
+            shutil.rmtree(self._made, ignore_errors=True)
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -8,7 +8,7 @@ from .cluster import NODES, NatsCluster
 from .networks import Proxies
 from .pool import shared
 from .servers import VERSIONS, NatsServer, Version, needs, new_space
-from .witness import connected
+from .witness import connected, published
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -34,7 +34,8 @@ async def test_a_paused_server_says_nothing_until_it_goes_on() -> None:
             await server.ask("/varz")
         assert not server.is_running
         server.go_on()
-        assert (await server.ask("/varz"))["server_name"] == server.name
+        async with connected([server.url]) as client:
+            await client.flush()
 
 
 @needs(Version.NEWEST)
@@ -65,7 +66,7 @@ async def test_a_leader_that_is_cut_off_is_replaced_and_comes_back() -> None:
     async with NatsCluster(network=Proxies(NODES)) as cluster:
         async with connected(cluster.urls) as client:
             await client.jetstream().add_stream(name="s", subjects=["s.>"], num_replicas=3)
-            await client.jetstream().publish("s.1", b"before")
+            await published(client, "s.1", b"before")
             await cluster.whole("s")
             assert await cluster.node_of("witness") is cluster.nodes[0]
         leader = await cluster.leader_of("s")
@@ -73,7 +74,7 @@ async def test_a_leader_that_is_cut_off_is_replaced_and_comes_back() -> None:
         successor = await cluster.leader_of("s")
         assert successor is not leader
         async with connected([successor.url]) as client:
-            await client.jetstream().publish("s.2", b"meanwhile", timeout=10)
+            await published(client, "s.2", b"meanwhile")
             cluster.heal()
             await cluster.whole("s")
             assert (await client.jetstream().stream_info("s")).state.messages == 2

@@ -16,7 +16,7 @@ from .workload import FAULTS, GENTLE, Plan, run
 PLANS = (
     pytest.param(Plan(seed=1, engine="sqlite", faults=FAULTS), id="sqlite"),
     pytest.param(Plan(seed=2, engine="memory", faults=GENTLE), id="memory"),
-    pytest.param(Plan(seed=3, engine="nats", faults=FAULTS), id="nats", marks=needs(Version.NEWEST)),
+    pytest.param(Plan(seed=3, engine="nats", faults=FAULTS, seconds=8.0), id="nats", marks=needs(Version.NEWEST)),
 )
 
 
