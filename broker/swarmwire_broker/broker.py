@@ -148,6 +148,8 @@ class Broker:
         self._clock, self._hub, self._services, self._cluster = clock, hub, services, cluster
         self._local = LocalClient(hub, self._handlers)
         add_gauges(self.stats, hub, engine)
+        if cluster is not None:
+            self.stats.gauges.update(cluster.gauges())
         hub.start_news.announce()
         self.signals.emit("started", {"server": hub.info.id})
 
@@ -167,6 +169,7 @@ class Broker:
             start_timeout=config.nats_wait_ms / 1000,
         )
         cluster.revoked = self._revoke
+        cluster.revocations = self.revocations
         return cluster
 
     def drain(self) -> None:
@@ -311,7 +314,8 @@ class Broker:
     def revoke(self, *, subject: str | None = None, token_id: str | None = None) -> int:
         """Refuse a subject's tokens of up to now, or one token, and close the connections they have; how many.
 
-        It holds for all brokers of a cluster that run now; counted are the connections of this one.
+        It holds for all brokers of a cluster, and for those that come while one of them runs; counted are the
+        connections of this one.
         """
         count = self._revoke(subject, token_id)
         if self._cluster is not None:

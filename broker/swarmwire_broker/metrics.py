@@ -61,6 +61,8 @@ _GAUGES = {
     "unacknowledged": "Events sent to NATS and not acknowledged yet.",
     "position_lag": "Places by which this broker is known to be behind the end of the log in NATS.",
     "follower_restarts": "Times that this broker's consumer was made anew.",
+    "members": "Brokers of the cluster that this one hears, itself with them.",
+    "coordinator": "Whether this broker answers for the cluster: 1 at one of its brokers.",
     "filters": "Filters of this broker's consumer; 1 also where it is sent everything.",
 }
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
 
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 
 from ..core.ports import Verified
 
 __all__ = ["Revocations"]
+
+_SAME_MS: Final = 5_000
+"""By so much two brokers may differ about the time of one revocation: it took its way from the one to the other."""
 
 
 class Revocations:
@@ -45,6 +49,39 @@ class Revocations:
         """
         self._make_room(known=token_id in self._tokens)
         self._tokens[token_id] = expires_at
+
+    # ---- of other brokers
+
+    def told(self) -> tuple[dict[str, float], dict[str, float | None]]:
+        """All that there is, as durations in seconds: since when by subject, for how long yet by token (None: ever)."""
+        now = self._now_ms()
+        left = {name: None if end is None else (end - now) / 1000 for name, end in self._tokens.items()}
+        return (
+            {name: (now - at) / 1000 for name, at in self._subjects.items()},
+            {name: seconds for name, seconds in left.items() if seconds is None or seconds > 0},
+        )
+
+    def hear(
+        self, subjects: Mapping[str, float], tokens: Mapping[str, float | None]
+    ) -> Iterator[tuple[str | None, str | None]]:
+        """Take over what another has `told`; each subject and each token that is new, once it is refused.
+
+        Raises SwarmwireError LIMIT_EXCEEDED if the record is full.
+        """
+        now = self._now_ms()
+        for subject, since in subjects.items():
+            at = now - int(since * 1000)
+            known = self._subjects.get(subject)
+            if known is None or known < at - _SAME_MS:
+                self._make_room(known=known is not None)
+                self._subjects[subject] = at
+                yield subject, None
+        for token_id, left in tokens.items():
+            if token_id not in self._tokens:
+                self.revoke_token(token_id, None if left is None else now + int(left * 1000))
+                yield None, token_id
+
+    # ---- restoring
 
     def restore_subject(self, subject: str) -> bool:
         """Take a revocation back; False if there was none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from msgspec import UNSET, Raw, UnsetType
@@ -23,6 +24,8 @@ from .post import Post
 __all__ = ["Answering"]
 
 _NOTHING: Final = Raw(b"{}")
+_AGAIN: Final = 0.05
+"""Seconds after which an answer that the bus did not take is sent again."""
 
 
 class _RemoteAsker:
@@ -86,9 +89,13 @@ class Answering:
     # ---- for askers
 
     def say(self, broker: str, message: Told | Failed) -> None:
-        """Send the last answer."""
+        """Send the last answer, later where the bus takes no more just now; where it is down, nobody waits for it."""
         self.forget(broker, message.number)
-        self._post.tell(broker, message)
+        try:
+            self._post.send(broker, message)
+        except BusDown:
+            if self._post.bus.is_up:
+                self._hub.clock.call_later(_AGAIN, partial(self.say, broker, message))
 
     def say_more(self, broker: str, message: Message) -> bool:
         """Send an answer that is not the last; False: too much waits to be sent."""

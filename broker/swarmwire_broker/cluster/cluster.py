@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import Any, Final, Protocol
 
 from swarmwire_protocol.errors import SwarmwireError
@@ -21,7 +21,7 @@ from .coordinating import Coordinating, Electing, Part
 from .gathering import Gathering
 from .guarding import Guarding, Watched
 from .members import Members
-from .messages import Beat, Revoked
+from .messages import AllRevoked, Beat, Revoked
 from .names import NamesOfAll
 from .post import Post
 from .presence import Presence
@@ -29,7 +29,7 @@ from .routing import Routing
 from .spending import Spending
 from .spreading import Spreading
 
-__all__ = ["Cluster", "SharedState"]
+__all__ = ["Cluster", "Revocations", "SharedState"]
 
 log = logging.getLogger("swarmwire.broker.cluster")
 
@@ -50,6 +50,20 @@ class SharedState(Watched, Protocol):
         ...
 
 
+class Revocations(Protocol):
+    """What is revoked, as far as this broker knows."""
+
+    def told(self) -> tuple[dict[str, float], dict[str, float | None]]:
+        """All of it: seconds since when by subject, and for how long yet by token."""
+        ...
+
+    def hear(
+        self, subjects: Mapping[str, float], tokens: Mapping[str, float | None]
+    ) -> Iterator[tuple[str | None, str | None]]:
+        """Take over what another has told; each subject and each token that is new."""
+        ...
+
+
 class Cluster:
     """Builds what a broker needs to be one of a cluster. Start it when the hub is there; close it before the bus.
 
@@ -61,6 +75,7 @@ class Cluster:
 
     Attributes:
         revoked: called when another broker has revoked the logins of a subject, or those by a token.
+        revocations: told to brokers that may not have heard of them.
     """
 
     def __init__(
@@ -82,6 +97,7 @@ class Cluster:
         self._patience = patience
         self._since = hub.clock.time()
         self.revoked: Callable[[str | None, str | None], object] = _nobody
+        self.revocations: Revocations | None = None
         self._post = Post(bus, prefix, hub.info.id)
         self.callers = RemoteCallers(self._post)
         self.services = make_services(self.callers)
@@ -108,6 +124,7 @@ class Cluster:
         )
         state.on_deposed = self._coordinating.deposed
         self._post.on(Revoked, self._told_revoked)
+        self._post.on(AllRevoked, self._told_all_revoked)
         self.members.came.append(self._came)
         self.members.went.append(self._went)
         self.members.shaken.append(self._shaken)
@@ -123,6 +140,10 @@ class Cluster:
         """All brokers of the cluster, this one first."""
         coordinator = self._hub.info.id if self.part is Part.ANSWERS else self._routing.coordinator
         return self.members.shown(coordinator)
+
+    def gauges(self) -> dict[str, Callable[[], float]]:
+        """What can be read at any time, by name."""
+        return {"members": lambda: len(self.members) + 1, "coordinator": lambda: self.part is Part.ANSWERS}
 
     # ---- life
 
@@ -189,6 +210,7 @@ class Cluster:
         )
 
     def _came(self, id: str) -> None:
+        self._tell_revoked(id)
         self._coordinating.look()
         if id == self._presence.coordinator:
             self._presence.tell_all()
@@ -201,7 +223,19 @@ class Cluster:
     def _told_revoked(self, sender: str, message: Revoked) -> None:
         self.revoked(message.subject, message.token_id)
 
+    def _tell_revoked(self, id: str) -> None:
+        """Tell a broker that may not have heard of it what was revoked."""
+        subjects, tokens = ({}, {}) if self.revocations is None else self.revocations.told()
+        if subjects or tokens:
+            self._post.tell(id, AllRevoked(subjects=subjects, tokens=tokens))
+
+    def _told_all_revoked(self, sender: str, message: AllRevoked) -> None:
+        if self.revocations is not None:
+            for subject, token_id in self.revocations.hear(message.subjects, message.tokens):
+                self._hub.revoke(subject=subject, token_id=token_id)
+
     def _shaken(self, id: str) -> None:
+        self._tell_revoked(id)
         self._asking.lose(id)
         self._answering.lose(id)
         if id == self._presence.coordinator:

@@ -15,6 +15,7 @@ from swarmwire_protocol.messages import ClientInfo, Permissions
 
 __all__ = [
     "VERSION",
+    "AllRevoked",
     "Anew",
     "Ask",
     "Beat",
@@ -216,6 +217,13 @@ class Revoked(_Message, kw_only=True):
     token_id: str | None = None
 
 
+class AllRevoked(_Message, kw_only=True):
+    """All that the sender knows to be revoked: since how long by subject, for how long yet by token (None: ever)."""
+
+    subjects: dict[str, float] = {}
+    tokens: dict[str, float | None] = {}
+
+
 Message: TypeAlias = (
     Beat
     | Leave
@@ -235,6 +243,7 @@ Message: TypeAlias = (
     | Ephemeral
     | Spent
     | Revoked
+    | AllRevoked
 )
 
 

@@ -12,8 +12,8 @@ from ..natslink import ApiError, JetStream, Link, LinkError, header
 
 __all__ = ["NatsLease"]
 
-_ANSWER: Final = 1.0
-"""Seconds for a server to answer: a lease of three has room for several tries."""
+_ANSWER: Final = 1.5
+"""Seconds for a server to answer, and a busy broker to read it: half a lease, for the next try is sent afterwards."""
 _NO_STREAM: Final = 10059
 _FORMAT: Final = "swarmwire lease, format 1"
 

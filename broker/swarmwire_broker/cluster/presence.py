@@ -12,6 +12,7 @@ from ..core.caller import Caller
 from ..core.ports import Clock, Timer
 from ..core.session import Session
 from ..services.leases import Deaths
+from .bus import BusDown
 from .members import BEAT
 from .messages import CallerFacts, Callers, Died, Direct, Ended, Message, Silent
 from .post import Post
@@ -52,6 +53,7 @@ class Presence:
         self._sessions: dict[str, Session] = {}
         self._silent: set[str] = set()
         self._timer: Timer | None = None
+        self._again: Timer | None = None
         self.coordinator: str | None = None
         post.on(Direct, self._direct)
 
@@ -82,13 +84,24 @@ class Presence:
     def close(self) -> None:
         """Tell nothing any more. Harmless twice."""
         self.coordinator = None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for timer in (self._timer, self._again):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._again = None
 
     def _tell(self, message: Message) -> None:
-        if self.coordinator is not None:
-            self._post.tell(self.coordinator, message)
+        if self.coordinator is None:
+            return
+        try:
+            self._post.send(self.coordinator, message)
+        except BusDown:
+            # When the bus is back all is told anew; where it only takes no more just now, nobody else sees to that.
+            if self._post.bus.is_up and self._again is None:
+                self._again = self._clock.call_later(BEAT, self._tell_again)
+
+    def _tell_again(self) -> None:
+        self._again = None
+        self.tell_all()
 
     # ---- silence
 

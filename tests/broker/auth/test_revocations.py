@@ -84,3 +84,31 @@ def test_tokens_that_have_expired_make_room() -> None:
     assert not revocations.is_revoked(login(token_id="t1"))
     assert revocations.is_revoked(login(token_id="t2"))
     assert revocations.is_revoked(login(token_id="t3"))
+
+
+def test_what_one_broker_has_revoked_another_takes_over_once() -> None:
+    now = Now()
+    first, second = Revocations(now_ms=now), Revocations(now_ms=now)
+    now.ms = 100_000
+    first.revoke_subject("alice")
+    first.revoke_token("t1")
+    first.revoke_token("t2", expires_at=130_000)
+    now.ms = 120_000
+    assert list(second.hear(*first.told())) == [("alice", None), (None, "t1"), (None, "t2")]
+    assert second.is_revoked(login(), issued_at=100_000)
+    assert not second.is_revoked(login(), issued_at=100_001)
+    assert second.is_revoked(login(token_id="t1"))
+    assert list(second.hear(*first.told())) == []
+    now.ms = 140_000
+    assert first.told() == ({"alice": 40.0}, {"t1": None})
+
+
+def test_a_subject_that_is_revoked_anew_is_new_to_who_heard_of_the_first_time() -> None:
+    now = Now()
+    first, second = Revocations(now_ms=now), Revocations(now_ms=now)
+    first.revoke_subject("alice")
+    assert list(second.hear(*first.told())) == [("alice", None)]
+    now.ms += 10_000
+    first.revoke_subject("alice")
+    assert list(second.hear(*first.told())) == [("alice", None)]
+    assert second.is_revoked(login(), issued_at=now.ms)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 
 from swarmwire_broker.cluster.election import Election
 from swarmwire_broker.cluster.lease import LEASE, PATIENCE
+from swarmwire_broker.cluster.natslease import NatsLease
+from swarmwire_broker.natslink import Answer, Link, NoAnswer
 
 from ..engines.nats.virtualtime import run_in_virtual_time
 from .memlease import LeaseGround, LeaseRoad
@@ -168,6 +171,48 @@ def test_answers_that_are_lost_now_and_then_cost_nobody_the_lease() -> None:
                 lost += not first.is_coordinator
             assert lost < 60
             assert not (first.is_coordinator and second.is_coordinator)
+
+    run_in_virtual_time(run())
+
+
+class LateLink:
+    """Answers after so many seconds, each publish with the next place."""
+
+    server = True
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._seq = 0
+
+    async def request(self, subject: bytes, payload: bytes, *, headers: bytes, timeout: float) -> Answer:
+        await asyncio.sleep(min(timeout, self._seconds))
+        if timeout < self._seconds:
+            raise NoAnswer(timeout)
+        self._seq += 1
+        return Answer(b"", b'{"seq":%d}' % self._seq)
+
+
+class LateRoad(LeaseRoad):
+    """A way that is free, but for answers to renewals that come late."""
+
+    def __init__(self, link: LateLink) -> None:
+        super().__init__(LeaseGround())
+        unused: Any = None
+        self._lease = NatsLease(cast(Link, link), unused, "main", None)
+
+    async def follow(self, payload: bytes, after: int) -> int:
+        return await self._lease.follow(payload, after)
+
+
+def test_whoever_gets_its_answers_late_keeps_the_lease() -> None:
+    async def run() -> None:
+        election = Election(LateRoad(LateLink(1.4)), "a", asyncio.get_running_loop().time)
+        await election.start()
+        await until(lambda: election.is_coordinator)
+        for _ in range(100):
+            await asyncio.sleep(0.1)
+            assert election.is_coordinator
+        await election.close()
 
     run_in_virtual_time(run())
 

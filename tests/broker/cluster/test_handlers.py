@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from swarmwire_broker.cluster.bus import BusDown
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 
 from ..services.callers import Caller, a_moment
@@ -257,6 +258,24 @@ async def test_a_large_answer_is_cut_and_put_together_again() -> None:
         handler.reply("x" * 100_000)
         await a_moment()
         assert answer.result() == "x" * 100_000
+
+
+async def test_an_answer_that_the_bus_does_not_take_at_once_comes_later() -> None:
+    async with town(2) as all:
+        handler = await all[0].handler("greet")
+        answer = all[1].caller().begin("greet", timeout=100)
+        await a_moment()
+
+        def full(subject: str, payload: bytes) -> None:
+            raise BusDown("too much waits")
+
+        all[0].bus.publish = full  # type: ignore[method-assign]
+        handler.reply("hello")
+        await all.advance(1)
+        assert not answer.done()
+        del all[0].bus.publish
+        await all.advance(0.1)
+        assert answer.result() == "hello"
 
 
 async def test_a_bus_that_is_lost_fails_what_is_on_its_way_and_is_used_again() -> None:

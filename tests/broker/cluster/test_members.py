@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
+from swarmwire_broker.auth import Revocations
+from swarmwire_broker.cluster.bus import BusDown
 from swarmwire_broker.cluster.messages import VERSION, Beat, decode, encode
 from swarmwire_protocol.codec import encode as encoded
 
@@ -105,6 +109,44 @@ async def test_who_ended_while_the_bus_was_lost_is_known_to_be_gone_when_it_is_b
         asker = all[0].caller()
         assert not (await asker.call("lock.status", name="x"))["holder"]["connected"]
         assert (await asker.call("lock.status", name="y"))["holder"]["connected"]
+
+
+async def test_who_ended_while_the_bus_took_no_more_is_known_to_be_gone_soon() -> None:
+    async with town(2) as all:
+        holder, stays = all[1].caller(), all[1].caller()
+        await holder.call("lock.acquire", name="x", ttl=60_000)
+        await stays.call("lock.acquire", name="y", ttl=60_000)
+
+        def full(subject: str, payload: bytes) -> None:
+            raise BusDown("too much waits")
+
+        all[1].bus.publish = full  # type: ignore[method-assign]
+        holder.vanish()
+        await all.advance(2.5)
+        del all[1].bus.publish
+        await all.advance(1)
+        asker = all[0].caller()
+        assert not (await asker.call("lock.status", name="x"))["holder"]["connected"]
+        assert (await asker.call("lock.status", name="y"))["holder"]["connected"]
+
+
+@pytest.mark.parametrize("seconds", [1.0, 20.0])
+async def test_what_was_revoked_while_a_broker_was_cut_off_is_revoked_there_when_it_is_back(seconds: float) -> None:
+    async with town(2) as all:
+        for node in all.nodes:
+            node.cluster.revocations = Revocations(now_ms=all.clock.now_ms)
+        mallory, other = all[1].caller(), all[1].caller()
+        all[1].bus.set_up(False)
+        revocations = all[0].cluster.revocations
+        assert isinstance(revocations, Revocations)
+        revocations.revoke_subject(f"anonymous:{mallory.id}")
+        all[0].cluster.revoke(f"anonymous:{mallory.id}", None)
+        await all.advance(seconds)
+        assert mallory.sink.closed is None
+        all[1].bus.set_up(True)
+        await all.advance(2)
+        assert mallory.sink.closed is not None
+        assert other.sink.closed is None
 
 
 async def test_messages_of_another_version_are_taken_as_far_as_they_are_known() -> None:

@@ -142,6 +142,15 @@ async def test_a_broker_that_has_started_answers_at_once(nats_server: NatsServer
             await broker.stop()
 
 
+async def test_gauges_tell_how_many_brokers_there_are_and_which_answers_for_all(nats_server: NatsServer) -> None:
+    async with brokers(nats_server) as found:
+        await until(lambda: found[0].stats.gauges["members"]() == found[1].stats.gauges["members"]() == 2)
+        first, second = coordinator_first(found)
+        assert (first.stats.gauges["coordinator"](), second.stats.gauges["coordinator"]()) == (1, 0)
+        await first.stop()
+        await until(lambda: second.stats.gauges["coordinator"]() == second.stats.gauges["members"]() == 1)
+
+
 async def test_a_login_that_is_revoked_at_one_broker_is_at_all(nats_server: NatsServer) -> None:
     async with brokers(nats_server) as found:
         callers = [Caller(broker) for broker in found]
