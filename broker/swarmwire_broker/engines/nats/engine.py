@@ -110,7 +110,7 @@ class NatsEngine(NatsReading):
         topics = Topics(subjects)
         self.ring = Ring(window_events, window_bytes)
         self._interest = Interest(subjects, limit=max_filters)
-        self._feed = Feed(self.link, self.ring, topics)
+        self._feed = Feed(self.link, self.ring, topics, turnover=self._stream.turnover)
         self._tending = Tending(self.link, self._stream, self, start_timeout=start_timeout)
         self._follower = Follower(
             self.link,
@@ -308,6 +308,10 @@ class NatsEngine(NatsReading):
     def is_open(self) -> bool:
         """Whether what is published is sent."""
         return self.window.is_open
+
+    def pause(self) -> None:
+        """The link is about to be that to another server."""
+        self.window.pause()
 
     def lost(self) -> None:
         """The link is down."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from time import monotonic
-from typing import Final
+from typing import Final, NamedTuple, TypeAlias
 
 from ...natslink.errors import LinkError
 from ...natslink.headers import header, status_of
@@ -21,14 +22,24 @@ log = logging.getLogger("swarmwire.broker.engine")
 _ALIVE: Final = 100
 """The status of heartbeats and of flow control."""
 
-_STALL: Final = 1.0
-"""Seconds without a tick: so long nothing was done in this process."""
-
 _ATTEMPTS: Final = 4
 """Consumers that leave out the same events before it is believed that these are gone."""
 
 _BEHIND: Final = 1_000
 """So many messages still to come, and a consumer counts as behind."""
+
+
+_Message: TypeAlias = "tuple[bytes, bytes, bytes, bytes]"
+
+
+class _Sure(NamedTuple):
+    """Behind this place the log has let go nothing, until this time of the monotonic clock."""
+
+    after: int
+    until: float
+
+
+_UNSURE: Final = _Sure(0, 0.0)
 
 
 def _nobody(entry: Entry) -> None:
@@ -48,25 +59,32 @@ class Feed:
         missed: called with the place up to which the log may have let go what was to be heard next.
         floor: the lowest place that the log still holds, as far as is known.
         broken: called when the consumer must be made anew.
-        ticked: when it was known last that this process does not stall, in seconds of the monotonic clock.
+        unsure: called when the log may have let go what was not brought: it is to be asked, and `assure` to be called.
         is_behind: it was to bring much more, when it brought something last.
         was_heard: it brought anything since this was set to False.
         is_whole: no filter leaves anything out, so places rise by one.
+
+    Arguments:
+        turnover: seconds in which the log cannot let go what it has just taken.
     """
 
-    def __init__(self, link: Link, ring: Ring, topics: Topics) -> None:
+    def __init__(self, link: Link, ring: Ring, topics: Topics, *, turnover: float) -> None:
         self.position = 0
         self.listener: Callable[[Entry], None] = _nobody
         self.missed: Callable[[int], None] = _nothing
         self.broken: Callable[[str], None] = _nothing
+        self.unsure: Callable[[], None] = _nothing
         self.floor = 1
-        self.ticked = 0.0
         self.is_behind = False
         self.was_heard = False
         self.is_whole = False
         self._link = link
         self._ring = ring
         self._topics = topics
+        self._turnover = turnover
+        self._sure = (_UNSURE, _UNSURE)  # the last two answers
+        self._relied = False  # on the last of them
+        self._held: list[_Message] | None = None  # what cannot be taken before the log was asked
         self._inbox = b""
         self._next = 1
         self._ts = 0
@@ -84,13 +102,18 @@ class Feed:
     def move(self, position: int, *, renewed: bool = False) -> None:
         """Stand here, and take nothing until the next consumer."""
         self._inbox = b""
+        self._held = None
         self.position = position
         if renewed:
             self._ts, self.floor = 0, 1
+            self._sure = (_UNSURE, _UNSURE)
 
     def receive(self, subject: bytes, reply: bytes, headers: bytes, payload: bytes) -> None:
         """Take a message of the consumer."""
         self.was_heard = True
+        if self._held is not None:
+            self._held.append((subject, reply, headers, payload))
+            return
         if subject == self._inbox:
             self._control(reply, headers)
             return
@@ -98,10 +121,11 @@ class Feed:
         if consumer_seq != self._next:
             self.broken(f"message {consumer_seq} came instead of {self._next}")
             return
+        if seq > self.position + 1 and not self._may_pass(seq - 1):
+            self._hold(subject, reply, headers, payload)
+            return
         self._next += 1
         if seq <= self.position:
-            return
-        if seq != self.position + 1 and not self._may_pass(seq - 1):
             return
         # The servers' clocks may differ, and time may be set back; `ts` never falls within a log.
         ts = self._ts = ts if ts > self._ts else self._ts
@@ -127,11 +151,50 @@ class Feed:
             if self.floor <= self.position + 1 and self._holes < _ATTEMPTS:
                 self.broken(f"nothing was brought from {self.position + 1} up to {seq}")
                 return False
-        # After a stall it is not known what the log holds: it may have overtaken the consumer meanwhile.
-        elif self.floor <= self.position + 1 and monotonic() - self.ticked <= _STALL:
-            return True
+        elif self.floor <= self.position + 1:
+            former, latest = self._sure
+            now, position = monotonic(), self.position
+            if (position >= latest.after and now <= latest.until) or (position >= former.after and now <= former.until):
+                self._relied = True
+                return True
+            # What the filters match may have been let go before the consumer came to it, and it would not say so.
+            self._held = []
+            self.unsure()
+            return False
         self.skip(seq)
         return True
+
+    def _hold(self, subject: bytes, reply: bytes, headers: bytes, payload: bytes) -> None:
+        if self._held is not None:
+            self._held.append((subject, reply, headers, payload))
+
+    def assure(self, last: int, asked: float) -> None:
+        """The log was asked at this time of the monotonic clock: it reached to `last`, and `floor` is known since."""
+        sure = self._sure = self._sure[1], _Sure(last, asked + self._turnover)
+        self._relied = False
+        held, self._held = self._held, None
+        if not held:
+            return
+        if self.floor > self.position + 1:
+            self.broken("the log has let go what it was to bring")
+            return
+        # All of it was brought before the answer came, and until then nothing was let go that was to be heard.
+        self._sure = (_Sure(0, math.inf), sure[1])
+        inbox = self._inbox
+        for message in held:
+            if self._inbox == inbox:
+                self.receive(*message)
+        self._sure = sure
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something that was brought waits for the log to be asked."""
+        return self._held is not None
+
+    def ask_ahead(self, seconds: float) -> None:
+        """Have the log asked now, if that were needed within these seconds and nothing should wait for it then."""
+        if self._relied and monotonic() + seconds > self._sure[1].until:
+            self.unsure()
 
     def skip(self, seq: int) -> None:
         """Go over what was not heard and will not be: what is left of it can be read."""
@@ -139,11 +202,14 @@ class Feed:
         self.position = seq
         self._ring.skip(seq)
 
-    def _advance(self, seq: int) -> None:
-        """Nothing more matches up to here."""
-        if seq > self.position and self._may_pass(seq):
+    def _advance(self, seq: int) -> bool:
+        """Nothing more matches up to here, if that is certain."""
+        if seq > self.position:
+            if not self._may_pass(seq):
+                return False
             self.position = seq
             self._ring.advance(seq)
+        return True
 
     def _control(self, reply: bytes, headers: bytes) -> None:
         """A heartbeat, or the question whether what was sent has arrived."""
@@ -156,7 +222,9 @@ class Feed:
                 self.broken(f"{consumer_seq.decode()} messages were sent, and {self._next - 1} came")
                 return
             self.is_behind = False
-            self._advance(int(seq))
+            if not self._advance(int(seq)):
+                self._hold(self._inbox, reply, headers, b"")
+                return
         stalled = reply or header(headers, b"Nats-Consumer-Stalled")
         if stalled:
             try:

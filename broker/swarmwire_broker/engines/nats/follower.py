@@ -30,6 +30,9 @@ _SUSPECT: Final = 2
 _SILENT: Final = 4
 """Ticks without a word from the consumer after which it may be lost, and after which it counts as lost."""
 
+_AHEAD: Final = 0.35
+"""Seconds to the next tick and the answer to what was asked by then."""
+
 _NARROW_EVERY: Final = 4
 _PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
@@ -49,7 +52,7 @@ class Follower:
 
     Attributes:
         feed: where the events come in, with the position.
-        made: called when a consumer was made.
+        made: called when a consumer was made, or what it had brought was taken after all.
         restarts: how often one was made anew.
     """
 
@@ -81,12 +84,16 @@ class Follower:
         self._name = ""
         self._subscription: Subscription | None = None
         self._needed = asyncio.Event()
+        self._unsure = asyncio.Event()
         self._keeper: asyncio.Task[None] | None = None
+        self._assurer: asyncio.Task[None] | None = None
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._is_filtered = False  # by what is wanted, even where that is everything
         self._is_between = True  # it stands still: the next consumer is not made yet
         self._silent = 0
         self._ticks = 0
         feed.broken = self._broken
+        feed.unsure = self._unsure.set
 
     @property
     def position(self) -> int:
@@ -115,15 +122,17 @@ class Follower:
         await self._make()
         if self._keeper is None:
             self._keeper = asyncio.create_task(self._keep())
+            self._assurer = asyncio.create_task(self._assure())
 
     async def close(self) -> None:
         """Take nothing more. Harmless twice."""
-        keeper, self._keeper = self._keeper, None
+        tasks = [task for task in (self._keeper, self._assurer) if task is not None]
+        self._keeper = self._assurer = None
         self._stop()
-        if keeper is not None:
-            keeper.cancel()
+        for task in tasks:
+            task.cancel()
             with suppress(asyncio.CancelledError):
-                await keeper
+                await task
         waiting, self._waiting = self._waiting, []
         for _, reached in waiting:
             if not reached.done():
@@ -167,7 +176,22 @@ class Follower:
             else:
                 pause = _PAUSE
 
+    async def _assure(self) -> None:
+        """Ask the log whenever the feed must know what it has let go."""
+        while True:
+            await self._unsure.wait()
+            self._unsure.clear()
+            asked = monotonic()
+            try:
+                facts = await self._look()
+                self.feed.assure(facts.last, asked)
+                self.made()
+            except Exception as problem:
+                if self.feed.is_waiting:
+                    self._broken(f"it is not known what the log has let go: {problem}")
+
     async def _make(self) -> None:
+        asked = monotonic()
         facts = await self._look()
         self._needed.clear()
         self._stop()
@@ -175,7 +199,9 @@ class Follower:
             # The log has let go what was to be heard next: it is not heard, but what is left of it can be read. Further
             # than to its first event, because that is gone soon, too.
             self.feed.skip(facts.last)
+        self.feed.assure(facts.last, asked)
         filters = self._filters()
+        self._is_filtered = bool(filters)
         inbox = self._begin(whole=filters in ([], [self._subjects.everything.decode()]))
         subscription = self._subscription
         answer = await self._js.ask(
@@ -188,6 +214,7 @@ class Follower:
             # A server that knows no such thing leaves it out: everything comes.
             self._ring.hear([(">",)])
             self.feed.is_whole = True
+            self._is_filtered = False
         self._is_between = False
         self.restarts += 1
         self.made()
@@ -206,7 +233,6 @@ class Follower:
         self._name = f"broker-{self._unique}-{self._names}"
         self._ring.hear([(">",)] if whole else self._interest.filters)
         self.feed.begin(inbox, whole=whole)
-        self.feed.ticked = monotonic()
         self._silent = 0
         self._subscription = self._link.subscribe(inbox, self.feed.receive)
         return inbox
@@ -247,16 +273,16 @@ class Follower:
         """Time has passed, about a quarter of a second."""
         self._ticks += 1
         feed = self.feed
-        feed.ticked = monotonic()
         if self._subscription is None:
             return
         self._silent = 0 if feed.was_heard else self._silent + 1
         feed.was_heard = False
+        feed.ask_ahead(_AHEAD)
         if self._silent >= _SILENT:
             self._broken("it has been silent for too long")
         elif feed.is_behind:
             self._doubt()  # the log may let go faster than this is read
-        elif self._ticks % _NARROW_EVERY == 0 and not feed.is_whole and self._interest.narrows():
+        elif self._ticks % _NARROW_EVERY == 0 and self._is_filtered and self._interest.narrows():
             self.again()
 
     async def reach(self, seq: int) -> None:

@@ -24,6 +24,7 @@ __all__ = [
     "log_config",
     "stream_name",
     "topic_prefix",
+    "turnover",
 ]
 
 _FORMAT: Final = 1
@@ -33,6 +34,14 @@ _CLUSTER_OF: Final = 3
 _SPACE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _DESCRIPTION: Final = re.compile(r"swarmwire log, format (\d{1,9}), generation (\d{1,9})")
 _LEAST_DUPLICATES_MS: Final = 100
+_HEARD: Final = 10_000
+"""Events that wait in the stream of a log of nothing for the brokers to hear them."""
+
+_FASTEST_EVENTS: Final = 250_000
+_FASTEST_BYTES: Final = 1_000_000_000
+"""More than a stream takes in a second."""
+
+_LONGEST_TURNOVER: Final = 1.0
 _PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 1.0
 
@@ -92,9 +101,10 @@ def description(generation: int) -> str:
 def log_config(space: str, keep: Keep, dedupe_ms: int) -> dict[str, Any]:
     """How the log of a space is made.
 
-    A log of nothing holds one event nevertheless, because a stream knows no such limit. Where events are kept for less
-    than `dedupe_ms`, keys of other brokers are forgotten with them.
+    The stream of a log of nothing holds the newest events nevertheless: brokers have to hear them. Where events are
+    kept for less than `dedupe_ms`, keys of other brokers are forgotten with them.
     """
+    keep = _kept(keep)
     duplicates_ms = max(dedupe_ms, _LEAST_DUPLICATES_MS)
     if keep.age_ms is not None:
         duplicates_ms = min(duplicates_ms, max(keep.age_ms, _LEAST_DUPLICATES_MS))
@@ -115,8 +125,26 @@ def log_config(space: str, keep: Keep, dedupe_ms: int) -> dict[str, Any]:
     }
 
 
+def turnover(keep: Keep) -> float:
+    """Seconds in which the log cannot let go what it has just taken, however fast it is filled; never more than one."""
+    keep = _kept(keep)
+    seconds = [_LONGEST_TURNOVER]
+    if keep.events is not None:
+        seconds.append(keep.events / _FASTEST_EVENTS)
+    if keep.bytes is not None:
+        seconds.append(keep.bytes / _FASTEST_BYTES)
+    if keep.age_ms is not None:
+        seconds.append(keep.age_ms / 2_000)
+    return min(seconds)
+
+
+def _kept(keep: Keep) -> Keep:
+    """What the stream keeps, so that a log which keeps this can be heard."""
+    return Keep(_HEARD, None, keep.age_ms) if 0 in (keep.events, keep.bytes) else keep
+
+
 def _limit(most: int | None) -> int:
-    return -1 if most is None else max(1, most)
+    return -1 if most is None else most
 
 
 def facts_of(answer: Mapping[str, Any]) -> StreamFacts:
@@ -217,6 +245,7 @@ class LogStream:
 
     Attributes:
         forgets_all: it may come to hold nothing by itself.
+        turnover: see the function of this name.
     """
 
     def __init__(self, js: JetStream, space: str, keep: Keep, dedupe_ms: int, replicas: int | None = None) -> None:
@@ -225,6 +254,7 @@ class LogStream:
         self._replicas = replicas
         self._config = log_config(space, keep, dedupe_ms)
         self.forgets_all = keep.age_ms is not None
+        self.turnover = turnover(keep)
 
     async def open(self, *, clustered: bool, timeout: float) -> StreamFacts:
         """Find it or make it; see `ensure`."""

@@ -52,6 +52,9 @@ class Tended(Protocol):
     def is_open(self) -> bool:
         """Whether publishes are sent."""
 
+    def pause(self) -> None:
+        """The link is about to be that to another server: what was published is answered still, by this one."""
+
     def lost(self) -> None:
         """The link is down."""
 
@@ -189,7 +192,9 @@ class Tending:
     # ---- what is heard
 
     def _changed(self, state: LinkState) -> None:
-        if state is not LinkState.CONNECTED:
+        if state is LinkState.LEAVING:
+            self._tended.pause()
+        elif state is not LinkState.CONNECTED:
             self._tended.lost()
             self._why = "there is no connection to NATS"
         self.doubt()
@@ -217,8 +222,7 @@ class Tending:
             if self._link.state is not LinkState.CONNECTED:
                 continue  # that it is again will be heard
             began = monotonic()
-            if await self._is_well():
-                self._resume()
+            if await self._goes_on():
                 # Where it is doubted again at once, it is not asked again at once.
                 await asyncio.sleep(_PAUSE)
                 pause = _PAUSE
@@ -226,6 +230,17 @@ class Tending:
                 self._doubted.set()
                 await asyncio.sleep(max(0.0, pause - (monotonic() - began)))
                 pause = min(2 * pause, _LONGEST_PAUSE)
+
+    async def _goes_on(self) -> bool:
+        try:
+            if not await self._is_well():
+                return False
+            self._resume()
+        except Exception:  # of whoever is told: the log is kept all the same
+            self._why = "it could not be gone on with the log"
+            log.exception("it could not be gone on with the log; trying again")
+            return False
+        return True
 
     async def _is_well(self) -> bool:
         try:
@@ -279,6 +294,8 @@ class Tending:
                 await asyncio.sleep(_LOOK_PAUSE)
             known = self._tended.known
             facts = await self._stream.ask(_TIMEOUT)
+            if self._is_former(facts):
+                raise LinkError("the server that was asked is behind: it has the log of an earlier generation")
             if facts.epoch != self.facts.epoch or (facts.last >= known and not self._is_emptied(facts)):
                 self._short_since = None
                 break
@@ -286,6 +303,11 @@ class Tending:
             facts = await self._shortened(facts, known)
         self._adopt(facts)
         return facts
+
+    def _is_former(self, facts: StreamFacts) -> bool:
+        """Whether this is the log before it was made another, as a server says that was cut off from the others."""
+        known = self.facts
+        return facts.created == known.created and facts.generation < known.generation and not facts.settled
 
     def _is_emptied(self, facts: StreamFacts) -> bool:
         """Whether all is said to be gone that was there: so it seems at a server that catches up with the others."""

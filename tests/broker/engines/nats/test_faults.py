@@ -11,6 +11,7 @@ import pytest_asyncio
 from swarmwire_broker.core.settings import Limits
 from swarmwire_broker.engines.base import Entry, PageLimit
 from swarmwire_broker.engines.matcher import Matcher
+from swarmwire_broker.engines.nats import interest
 from swarmwire_broker.engines.nats.engine import NatsEngine
 from swarmwire_broker.natslink import LinkState
 from swarmwire_protocol.errors import ErrorCode
@@ -298,6 +299,57 @@ async def test_a_broker_that_was_overtaken_says_what_it_has_missed(server: NatsS
             heard_or_missed |= set(range(head + 1, upto + 1))
         assert heard_or_missed == set(range(1, 1_002))
         assert story
+
+
+@pytest.mark.parametrize("pattern", ["burst.*", "#"])
+async def test_what_a_short_log_lets_go_before_it_is_heard_is_told(server: NatsServer, pattern: str) -> None:
+    limits = Limits(log_events=300)
+    async with (
+        nats_engine(server.url, space="short", limits=limits) as engine,
+        nats_engine(server.url, space="short", limits=limits) as other,
+    ):
+        heard = listening(other, pattern)
+        missed: list[range] = []
+        other.missed = lambda upto: missed.append(range(other.head + 1, upto + 1))
+        await publish(engine, "burst.0", b"1")
+        await caught_up(other, heard)
+        stored = await asyncio.gather(*(publish(engine, f"burst.{n % 10}", b"1") for n in range(10_000)))
+        await caught_up(other, heard)
+        seqs = [entry.seq for entry in heard]
+        assert seqs == sorted(set(seqs))
+        told = set(seqs).union(*missed)
+        assert [outcome for outcome in stored if outcome.seq not in told] == []
+
+
+@pytest.mark.parametrize("limits", [Limits(log_events=0), Limits(log_bytes=0)])
+async def test_a_log_that_holds_nothing_is_heard_nevertheless(server: NatsServer, limits: Limits) -> None:
+    async with (
+        nats_engine(server.url, space="nothing", limits=limits) as engine,
+        nats_engine(server.url, space="nothing", limits=limits) as other,
+    ):
+        heard = listening(other, "#")
+        await publish(engine, "burst", b"1")
+        await caught_up(other, heard)
+        stored = await asyncio.gather(*(publish(engine, "burst", b"1") for _ in range(3_000)))
+        await caught_up(other, heard)
+        assert [entry.seq for entry in heard] == [1, *(outcome.seq for outcome in stored)]
+        assert await whole_log(other) == []
+
+
+async def test_a_broker_that_wanted_everything_once_is_not_sent_it_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interest, "_CALM_MS", 100)
+    async with NatsServer() as server, nats_engine(server.url, space="once") as engine:
+        heard = listening(engine, "few", "#")
+        await publish(engine, "many", b"1")
+        await caught_up(engine, heard)
+        assert [entry.topic for entry in heard] == ["many"]
+        restarts = engine.follower_restarts
+        engine.interest("#", False)
+        await eventually(lambda: engine.follower_restarts > restarts)
+        await publish(engine, "many", b"1")
+        await publish(engine, "few", b"1")
+        await caught_up(engine, heard)
+        assert [entry.topic for entry in heard] == ["many", "few"]
 
 
 async def test_an_event_over_the_limit_of_the_server_is_refused_with_the_limit(server: NatsServer) -> None:

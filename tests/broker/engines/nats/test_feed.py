@@ -36,14 +36,20 @@ class Bench:
         self.ring = Ring(100, 100_000)
         link: Any = self.link
         self.ring.hear([(">",)])
-        self.feed = Feed(link, self.ring, Topics(Subjects(b"p.")))
+        self.feed = Feed(link, self.ring, Topics(Subjects(b"p.")), turnover=1.0)
         self.story: list[tuple[str, int]] = []
         self.feed.listener = self._hear
         self.feed.missed = lambda upto: self.story.append(("missed", upto))
         self.feed.broken = self._break
+        self.feed.unsure = lambda: self.story.append(("unsure", self.feed.position))
         self.broken = False
-        self.feed.ticked = monotonic()
+        self.feed.assure(0, monotonic())
         self.feed.begin(INBOX, whole=whole)
+
+    def stall(self) -> None:
+        """Nothing that the log said is of any use by now."""
+        for _ in range(2):
+            self.feed.assure(0, monotonic() - 2)
 
     def again(self) -> None:
         """The next consumer."""
@@ -190,9 +196,72 @@ def test_where_not_everything_is_heard_a_hole_is_none_as_long_as_the_log_holds_i
     assert bench.story[5:] == [("missed", 20)]
 
 
-def test_after_a_stall_of_this_process_nobody_knows_what_the_log_has_let_go(bench: Bench) -> None:
+def test_what_comes_over_a_hole_waits_for_the_log_where_it_may_have_let_go_something(bench: Bench) -> None:
+    bench.stall()
     bench.bring(1, 1)
-    bench.feed.ticked -= 2
-    bench.bring(2, 2)
+    bench.bring(5, 2)
+    bench.bring(6, 3)
+    bench.bring(9, 4)
+    bench.beat(4, 20)
+    assert bench.story == [("heard", 1), ("unsure", 1)]
+    bench.feed.assure(30, monotonic())
+    assert bench.story[2:] == [("heard", 5), ("heard", 6), ("heard", 9)]
+    assert (bench.feed.position, bench.broken) == (20, False)
+
+
+def test_a_consumer_that_is_behind_the_log_is_trusted_over_no_hole(bench: Bench) -> None:
+    bench.stall()
+    bench.feed.assure(9, monotonic())
+    bench.bring(1, 1)
+    bench.bring(5, 2)
+    assert bench.story == [("heard", 1), ("unsure", 1)]
+    bench.stall()
+    bench.feed.assure(9, monotonic())
+    bench.beat(2, 9)
+    assert bench.story[2:] == [("heard", 5), ("unsure", 5)]
+    bench.feed.assure(9, monotonic())
+    bench.bring(12, 3)
+    assert bench.story[4:] == [("heard", 12)]
+
+
+def test_where_the_log_has_let_go_what_was_to_come_nothing_that_waited_is_heard(bench: Bench) -> None:
+    bench.stall()
+    bench.bring(1, 1)
+    bench.bring(5, 2)
+    bench.feed.floor = 4
+    bench.feed.assure(30, monotonic())
+    assert bench.broken
+    assert (bench.story, bench.feed.position) == ([("heard", 1), ("unsure", 1)], 1)
+
+
+def test_what_is_behind_the_newest_answer_is_trusted_for_as_long_as_the_answer_before_is(bench: Bench) -> None:
+    bench.bring(1, 1)
+    bench.feed.assure(9, monotonic())
+    bench.bring(5, 2)
+    assert bench.story == [("heard", 1), ("heard", 5)]
+    bench.feed.assure(19, monotonic())
+    bench.bring(8, 3)
+    assert bench.story[2:] == [("unsure", 5)]
+
+
+def test_the_log_is_asked_ahead_only_where_it_is_relied_upon(bench: Bench) -> None:
+    bench.bring(1, 1)
+    bench.feed.ask_ahead(2.0)
+    assert bench.story == [("heard", 1)]
+    bench.bring(3, 2)
+    bench.feed.ask_ahead(0.1)
+    assert bench.story[1:] == [("heard", 3)]
+    bench.feed.ask_ahead(2.0)
+    assert bench.story[2:] == [("unsure", 3)]
     bench.bring(5, 3)
-    assert bench.story == [("heard", 1), ("heard", 2), ("missed", 4), ("heard", 5)]
+    assert bench.story[3:] == [("heard", 5)]
+    assert not bench.feed.is_waiting
+
+
+def test_what_waits_is_forgotten_with_its_consumer(bench: Bench) -> None:
+    bench.stall()
+    bench.bring(5, 1)
+    bench.again()
+    bench.feed.assure(0, monotonic())
+    bench.bring(4, 1)
+    assert bench.story == [("unsure", 0), ("heard", 4)]

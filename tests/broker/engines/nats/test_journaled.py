@@ -514,3 +514,25 @@ def test_closing_waits_for_a_journal_that_is_away_no_longer_than_it_must() -> No
             assert error.code is ErrorCode.UNAVAILABLE
 
     run_in_virtual_time(run())
+
+
+def test_a_write_that_fails_unexpectedly_is_told_and_the_next_one_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    async def run() -> None:
+        async with opened(Ground()) as (state, road):
+            await state.transact([Put("a", b"1")])
+            append, failures = road.append, iter((ValueError("nobody thought of it"),))
+
+            async def append_or_fail(payload: bytes, after: int) -> int:
+                for failure in failures:
+                    raise failure
+                return await append(payload, after)
+
+            road.append = append_or_fail  # type: ignore[method-assign]
+            error = await transacted(state, Put("b", b"2"))
+            assert isinstance(error, SwarmwireError)
+            assert error.code is ErrorCode.OUTCOME_UNKNOWN
+            await state.transact([Put("c", b"3")])
+            assert [key for key, _ in await state.scan("")] == ["a", "c"]
+
+    run_in_virtual_time(run())
+    assert "the state could not be written" in caplog.text

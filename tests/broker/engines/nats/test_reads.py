@@ -279,6 +279,19 @@ async def test_a_reader_that_gives_up_leaves_no_consumer(stream: Stream) -> None
     await stream.no_consumers()
 
 
+async def test_a_reader_that_gives_up_before_its_consumer_is_made_leaves_none(stream: Stream) -> None:
+    await stream.publish("a")
+    stream.head = 2
+    for turns in range(20):
+        reading = asyncio.create_task(stream.fetch("a", 1))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.wait([reading])
+        assert reading.cancelled()
+    await stream.no_consumers()
+
+
 async def test_a_message_larger_than_may_be_published_by_now_is_read() -> None:
     async with NatsServer(settings="max_payload: 500000") as server, streaming(server.url) as stream:
         await stream.publish("a", data=b"1" * 400_000)

@@ -14,6 +14,7 @@ from swarmwire_broker.engines.nats.streams import (
     log_config,
     stream_name,
     topic_prefix,
+    turnover,
 )
 from swarmwire_broker.engines.retention import Keep
 
@@ -43,6 +44,26 @@ def test_none_means_no_limit() -> None:
     assert (config["max_msgs"], config["max_bytes"], config["max_age"]) == (-1, -1, 0)
     config = log_config("main", Keep(5, 6, 7_000), 60_000)
     assert (config["max_msgs"], config["max_bytes"], config["max_age"]) == (5, 6, 7_000_000_000)
+
+
+@pytest.mark.parametrize(
+    ("keep", "seconds"),
+    [
+        (Keep(None, None, None), 1.0),
+        (Keep(100_000, None, None), 0.4),
+        (Keep(0, None, None), 0.04),
+        (Keep(100_000, 1_000_000, None), 0.001),
+        (Keep(100_000, None, 100), 0.05),
+    ],
+)
+def test_a_log_cannot_be_replaced_faster_than_a_stream_is_filled(keep: Keep, seconds: float) -> None:
+    assert turnover(keep) == seconds
+
+
+@pytest.mark.parametrize("keep", [Keep(0, 5, None), Keep(5, 0, None)])
+def test_the_stream_of_a_log_of_nothing_holds_what_brokers_have_to_hear(keep: Keep) -> None:
+    config = log_config("main", keep, 60_000)
+    assert (config["max_msgs"], config["max_bytes"]) == (10_000, -1)
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,10 @@ class FakeTended:
         self.story: list[str] = []
         self.refusal: SwarmwireError | None = None
 
+    def pause(self) -> None:
+        self.is_open = False
+        self.story.append("pause")
+
     def lost(self) -> None:
         self.is_open = False
         self.story.append("lost")
@@ -176,6 +180,21 @@ async def test_a_log_that_another_broker_has_renewed_is_renewed_once() -> None:
     assert bench.tended.story == ["renew"]
 
 
+async def test_a_server_that_does_not_know_yet_that_the_log_is_another_is_not_believed() -> None:
+    bench = Bench(replicas=3)
+    await bench.start()
+    former = bench.stream.facts
+    bench.stream.facts = former._replace(generation=2)
+    await bench.tending.look()
+    bench.stream.facts = former._replace(settled=False)
+    with pytest.raises(LinkError, match="earlier generation"):
+        await bench.tending.look()
+    assert bench.tended.story == ["renew"]
+    bench.stream.facts = former  # all servers that keep it say so: somebody has brought it back
+    await bench.tending.look()
+    assert bench.tended.story == ["renew", "renew"]
+
+
 async def test_in_doubt_the_log_is_asked_made_if_it_is_gone_and_gone_on_with() -> None:
     bench = Bench()
     await bench.start()
@@ -188,6 +207,20 @@ async def test_in_doubt_the_log_is_asked_made_if_it_is_gone_and_gone_on_with() -
             await asyncio.sleep(0)
     assert bench.tended.is_open
     await bench.tending.close()
+    await bench.tending.close()
+
+
+async def test_a_server_that_is_left_may_answer_what_it_was_sent() -> None:
+    bench = Bench()
+    await bench.start()
+    bench.tending.watch()
+    for state in (LinkState.LEAVING, LinkState.RECONNECTING, LinkState.CONNECTED):
+        bench.link.state = state
+        bench.link.tell(state)
+    assert bench.tended.story == ["pause", "lost"]
+    async with asyncio.timeout(5):
+        while not bench.tended.is_open:  # noqa: ASYNC110 - it is done by a task
+            await asyncio.sleep(0)
     await bench.tending.close()
 
 
@@ -210,3 +243,22 @@ async def test_after_a_moment_without_a_log_publishes_are_refused_until_it_is_ba
             await asyncio.sleep(0)
     assert bench.tended.refusal is None
     await bench.tending.close()
+
+
+async def test_whoever_is_told_and_fails_does_not_end_the_tending(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench()
+    await bench.start()
+    failures, resumed = iter((ValueError("a callback"),)), asyncio.Event()
+
+    def resume() -> None:
+        for failure in failures:
+            raise failure
+        resumed.set()
+
+    bench.tended.resume = resume  # type: ignore[method-assign]
+    bench.tending.watch()
+    bench.tending.doubt()
+    async with asyncio.timeout(5):
+        await resumed.wait()
+    await bench.tending.close()
+    assert "it could not be gone on with the log" in caplog.text

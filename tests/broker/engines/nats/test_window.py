@@ -327,6 +327,19 @@ async def test_without_a_key_what_was_under_way_when_the_link_went_is_unknown(be
     assert not bench.outcomes[1][1].duplicate  # the repeat was the broker's own
 
 
+async def test_a_server_that_is_left_answers_what_it_was_sent_and_is_sent_no_more(bench: Bench) -> None:
+    bench.append("1")
+    (first,) = bench.take_sent()
+    bench.window.pause()
+    bench.append("2")
+    assert bench.take_sent() == []
+    bench.serve(first)
+    bench.window.lost()
+    bench.window.resume()
+    bench.serve()
+    assert bench.codes == {"1": 1, "2": 2}
+
+
 async def test_a_late_answer_to_what_was_given_up_changes_nothing(bench: Bench) -> None:
     bench.append("1")
     (sent,) = bench.take_sent()
@@ -446,7 +459,9 @@ async def test_a_place_that_the_log_had_passed_before_is_one_of_another_log_too(
     bench.append("1")
     bench.serve()
     assert bench.codes == {"1": ErrorCode.OUTCOME_UNKNOWN}
-    assert not bench.window.is_open
+    assert (bench.window.is_open, bench.window.has_fallen) == (False, True)
+    bench.window.resume()  # the log was found to be right
+    assert (bench.window.is_open, bench.window.has_fallen) == (True, False)
 
 
 async def test_what_was_stored_and_is_not_answered_when_the_log_is_made_anew_is_unknown(bench: Bench) -> None:

@@ -29,7 +29,7 @@ class Flight:
         self.base = link.new_inbox()
         self.events = 0
         self.bytes = 0
-        self._link = link
+        self._publish = link.publish
         self._subjects = subjects
         self._most = patience.flying
         self._most_bytes = patience.flying_bytes
@@ -56,7 +56,7 @@ class Flight:
         if subject is None:
             subject = self._learn(topic)
         reply = b"%b%d" % (self._inbox, number)
-        self._link.publish(subject, payload, reply=reply, headers=stored_headers(draft, item.message_id))
+        self._publish(subject, payload, reply=reply, headers=stored_headers(draft, item.message_id))
         item.stage = _FLYING
         item.tick = tick
         item.after = after

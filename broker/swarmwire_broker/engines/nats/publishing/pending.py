@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import Final
 
 from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 
@@ -23,6 +24,9 @@ class Stage(Enum):
     REFUSED = "certainly not stored"
     UNKNOWN = "nobody said what became of it"
     FAILED = "given up, with an error"
+
+
+_WAITING: Final = Stage.WAITING
 
 
 class Pending:
@@ -60,7 +64,7 @@ class Pending:
         self.since = since
         self.taken = tick
         self.tick = tick
-        self.stage = Stage.WAITING
+        self.stage = _WAITING
         self.seq = 0
         self.after = 0
         self.size = 0
@@ -85,7 +89,16 @@ class Pending:
 
 def new_pending(draft: Draft, message_id: bytes, since: int, tick: int) -> Pending:
     """A `Pending` of these parts."""
-    return Pending(draft, message_id, since, tick)
+    item = Pending.__new__(Pending)
+    item.draft = draft
+    item.message_id = message_id
+    item.since = since
+    item.taken = item.tick = tick
+    item.stage = _WAITING
+    item.seq = item.after = item.size = 0
+    item.error = None
+    item.doubtful = item.again = False
+    return item
 
 
 def unavailable(sentence: str = "The log cannot be written just now.") -> SwarmwireError:

@@ -203,6 +203,10 @@ class Window:
         self.is_open = False
         self._doubt()
 
+    def pause(self) -> None:
+        """Send nothing more; what is under way is answered still, unless it is `lost`."""
+        self.is_open = False
+
     def lost(self) -> None:
         """The link is down: what was under way will not be answered."""
         self.is_open = False
@@ -230,6 +234,7 @@ class Window:
         """All is well again: send what waits."""
         if not self.is_open and not self._flight.events:
             self.is_open = True
+            self.has_fallen = False  # the log was looked at since
             self._fill()
 
     def renew(self) -> None:
@@ -273,11 +278,12 @@ class Window:
     def settle(self) -> None:
         """Answer what is decided, in order; then send what waits."""
         items = self._items
+        position = self._following.position
         while items:
             item = items[0]
             stage = item.stage
             if stage is _STORED:
-                if item.seq > self._following.position and self._is_awaited(item):
+                if item.seq > position and self._is_awaited(item):
                     break
             elif stage is not _FAILED:
                 break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
@@ -77,9 +78,11 @@ class PullConsumer:
     async def open(self, config: Mapping[str, Any], *, timeout: float) -> None:
         """Make it, where these say what of the stream it gives. Raises LinkError."""
         common = {"ack_policy": "none", "mem_storage": True, "inactive_threshold": _INACTIVE_NS}
-        body = {"stream_name": self._stream, "config": {**config, **common}}
-        made = await self._js.ask(f"CONSUMER.CREATE.{self._stream}", body, timeout=timeout)
-        self._name = made["name"]
+        body: dict[str, Any] = {"stream_name": self._stream, "config": {**config, **common}}
+        # By a name of ours it can be deleted, whether or not the answer is waited for.
+        self._name = name = f"reader-{secrets.token_hex(12)}"
+        body["config"]["name"] = name
+        made = await self._js.ask(f"CONSUMER.CREATE.{self._stream}.{name}", body, timeout=timeout)
         self.matching = made["num_pending"]
         self.begins = made["delivered"]["stream_seq"]
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from swarmwire_protocol.errors import SwarmwireError
+from swarmwire_protocol.errors import ErrorCode, SwarmwireError
 
 from ...entry import Draft
 from .committing import Committing
@@ -184,6 +184,9 @@ class StateWriter:
             except StorageAway as problem:
                 log.debug("the state cannot be written just now: %s", problem)
                 await pause()
+            except Exception:
+                log.exception("the state could not be written; trying again")
+                await pause()
             else:
                 pause.reset()
 
@@ -203,6 +206,10 @@ class StateWriter:
                 is_done = self._current.fold is fold and fold.seq == seq
         except StorageAway:
             self._wishes.give_back(wishes)
+            raise
+        except Exception:
+            for wish in wishes:
+                wish.fail(SwarmwireError(ErrorCode.OUTCOME_UNKNOWN, "The state could not be written."))
             raise
         if is_done:
             for wish, error in refused.items():
@@ -282,6 +289,8 @@ class StateWriter:
                     await self._note()
             except StorageAway as problem:
                 log.debug("what is left to do for the state must wait: %s", problem)
+            except Exception:
+                log.exception("what is left to do for the state could not be done; trying again")
 
     def _abandoned(self) -> list[Group]:
         """Groups of others that nobody has told the events of for some time."""
