@@ -8,6 +8,7 @@ from .turn cimport Run, new_run
 
 
 cdef double _SPARSE
+cdef double _COSTLY
 
 
 cdef class Delivery:
@@ -30,6 +31,8 @@ cdef class Delivery:
     cdef double _read_at
     cdef double _turn_began
     cdef double _turn_ended
+    cdef bint _is_remote
+    cdef bint _is_costly
     cdef object _retrying
     cdef public long long unaudited
     cdef long long _audit_every
@@ -44,7 +47,7 @@ cdef class Delivery:
     cpdef begin_read(self)
     cpdef end_read(self, bint large)
     cpdef end_turn(self)
-    @cython.locals(runs=list, run=Run, outbox=Outbox)
+    @cython.locals(runs=list, run=Run, outbox=Outbox, began=double)
     cpdef flush(self)
     @cython.locals(run=Run, count="long long")
     cdef _observe(self, list runs)

@@ -27,6 +27,12 @@ __all__ = ["Delivery", "Others"]
 _SPARSE: Final = 0.0002
 """Seconds without a turn after which the next is not put off: there is nothing to gather."""
 
+_COSTLY: Final = 0.002
+"""Seconds that a turn took from which on the next one waits for what this broker has sent to a log elsewhere."""
+
+_GATHERING: Final = 0.001
+"""Seconds that it waits so: what comes in two halves would be written to every client twice."""
+
 _SELDOM: Final = 1 << 40
 """Bytes between two looks at what sockets hold, where there is no limit to it."""
 
@@ -75,6 +81,8 @@ class Delivery:
         self._read_at = 0.0
         self._turn_began = 0.0
         self._turn_ended = 0.0
+        self._is_remote = engine.remote
+        self._is_costly = False
         self._retrying: Timer | None = None
         self.unaudited = 0
         self._audit_every = _audit_every(limits)
@@ -152,7 +160,10 @@ class Delivery:
             self._is_wanted = True
         elif not self._scheduled:
             self._scheduled = True
-            self.clock.call_soon(self.flush)
+            if self._is_costly and self.engine.in_flight:
+                self.clock.call_later(_GATHERING, self.flush)
+            else:
+                self.clock.call_soon(self.flush)
 
     def begin_read(self) -> None:
         """A socket was read: when its messages are all decided, `end_read` tells when they are written."""
@@ -183,6 +194,7 @@ class Delivery:
     def flush(self) -> None:
         """End the turn: write what has come together. Harmless when there is nothing."""
         self._scheduled = False
+        began = self._time() if self._is_remote else 0.0
         runs = self._runs
         if runs:
             self._runs = []
@@ -197,6 +209,7 @@ class Delivery:
             self._drain()
         self._turn_ended = self._time()
         if runs:
+            self._is_costly = self._is_remote and self._turn_ended - began > _COSTLY
             self._observe(runs)
         self._audit()
 

@@ -88,6 +88,10 @@ class Engine(Protocol):
     up to which it has heard everything, and is that other one afterwards."""
 
     @property
+    def in_flight(self) -> int:
+        """Publishes of this broker on their way to a log that is remote, not decided yet; 0 where it is not."""
+
+    @property
     def congested(self) -> bool:
         """Whether so much waits to be written that publishers must be slowed; what they append is taken still."""
 

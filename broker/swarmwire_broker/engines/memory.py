@@ -48,6 +48,7 @@ class MemoryEngine:
     congested = False
     trouble = None
     remote = False
+    in_flight = 0
 
     def __init__(
         self,

@@ -69,6 +69,7 @@ class SqliteEngine(SqliteReading, Intake):
 
     defers = True
     remote = False
+    in_flight = 0
 
     def __init__(
         self,

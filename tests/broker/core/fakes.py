@@ -352,6 +352,7 @@ class RemoteEngine:
         self.oldest = 1
         self.is_away = False
         self.is_stuck = False
+        self.in_flight = 0
         self.asked: list[str] = []
         self._coming: deque[tuple[Entry | None, Callable[[], None]]] = deque()
         self._wanted: dict[str, int] = {}

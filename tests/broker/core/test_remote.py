@@ -307,3 +307,47 @@ def test_who_serves_calls_in_this_process_stays() -> None:
     client.subscribe("a")
     engine.renew()
     assert client.closed == 1012
+
+
+# ---- turns
+
+
+def test_after_a_costly_turn_the_next_waits_a_moment_for_what_is_still_on_its_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world, engine = remote()
+    client = world.client()
+    client.subscribe("a")
+    write = client.sink.write
+
+    def take_long(block: Any) -> None:
+        world.clock.now += 0.003
+        write(block)
+
+    monkeypatch.setattr(client.sink, "write", take_long)
+    elsewhere(engine, 1)
+    world.clock.settle()
+    assert told(client.take()) == [1]
+    engine.in_flight = 1
+    for _ in range(2):
+        elsewhere(engine, 1)
+        world.clock.settle()
+        assert client.take() == []
+    world.clock.advance(0.001)
+    assert told(client.take()) == [2, 3]
+    engine.in_flight = 0
+    elsewhere(engine, 1)
+    world.clock.settle()
+    assert told(client.take()) == [4]
+
+
+def test_a_turn_that_cost_little_waits_for_nothing() -> None:
+    world, engine = remote()
+    client = world.client()
+    client.subscribe("a")
+    engine.in_flight = 1
+    elsewhere(engine, 1)
+    world.clock.settle()
+    elsewhere(engine, 1)
+    world.clock.settle()
+    assert told(client.take()) == [1, 2]
