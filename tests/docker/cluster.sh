@@ -8,7 +8,7 @@ CLUSTER_UP=""
 PEERS=(nats:nats-server haproxy:haproxy)
 
 cluster() {
-    SWARMWIRE_PORT=0 SWARMWIRE_TOKEN_FILE=$TOKEN_FILE \
+    SWARMWIRE_PORT=0 SWARMWIRE_TOKEN_FILE=$TOKEN_FILE SWARM_DELAY_MS=200 \
         "${COMPOSE[@]}" -p "$CLUSTER" -f docker-compose.cluster.yml -f "$WORK/cluster.yml" "$@"
 }
 
