@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec import structs
 
@@ -12,6 +14,7 @@ from swarmwire_broker.sources import settings_of
 
 RESTART = {
     *("host", "port", "path", "unix", "unix_uids", "unix_gids", "unix_executables", "pipe", "name", "data", "sync"),
+    *("nats", "nats_space", "nats_replicas", "nats_wait_ms", "nats_credentials", "nats_ca", "nats_cert", "nats_key"),
     *("insecure", "log_format", "metrics", "dashboard", "allowed_origins", "allowed_hosts"),
     *("limits.log_events", "limits.log_bytes", "limits.log_age_ms", "limits.log_rules", "limits.window_events"),
     *("limits.window_bytes", "limits.write_queue_events", "limits.write_queue_bytes", "limits.latest_topics"),
@@ -29,6 +32,10 @@ OTHER = {
     "pipe": "auto",
     "data": "there",
     "sync": "normal",
+    "nats": ["nats://127.0.0.2:4222"],
+    "nats_replicas": 3,
+    "nats_credentials": "broker.creds",
+    "nats_ca": "ca.pem",
     "log_level": "debug",
     "log_format": "json",
     "allowed_origins": ["https://a.example"],
@@ -52,9 +59,19 @@ def other(name: str, value: object) -> object:
     raise AssertionError(name)
 
 
+def needed(name: str) -> dict[str, Any]:
+    """The setting without which this one means nothing."""
+    match name.partition("_")[0]:
+        case "unix":
+            return {"unix": "/run/x/x.sock"}
+        case "nats":
+            return {"nats": ["nats://127.0.0.1:4222"], "nats_cert": "cert.pem", "nats_key": "key.pem"}
+    return {}
+
+
 @pytest.mark.parametrize("name", [name for name in Config.__struct_fields__ if name not in ("auth", "limits", "rates")])
 def test_of_the_settings_of_the_broker_only_the_level_of_the_log_is_applied(name: str) -> None:
-    running = Config(unix="/run/x/x.sock") if name.startswith("unix") else Config()
+    running = Config(**needed(name))
     wanted = structs.replace(running, **{name: other(name, getattr(running, name))})
     plan = plan_of(running, wanted)
     assert (plan.applied, plan.restart) == (([], [name]) if name in RESTART else ([name], []))

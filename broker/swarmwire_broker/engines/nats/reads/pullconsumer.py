@@ -65,6 +65,7 @@ class PullConsumer:
         self._js = js
         self._stream = stream
         self._name = ""
+        self._opening: asyncio.Task[dict[str, Any]] | None = None
         self._consumer_seq = 0
         self._pulls = 0
         self._broken = ""  # why it is of no use any more: something that it sent may be lost
@@ -82,7 +83,10 @@ class PullConsumer:
         # By a name of ours it can be deleted, whether or not the answer is waited for.
         self._name = name = f"reader-{secrets.token_hex(12)}"
         body["config"]["name"] = name
-        made = await self._js.ask(f"CONSUMER.CREATE.{self._stream}.{name}", body, timeout=timeout)
+        asking = self._js.ask(f"CONSUMER.CREATE.{self._stream}.{name}", body, timeout=timeout)
+        # Whoever gives up meanwhile leaves it running: deleted before it is made, it would be made nevertheless.
+        self._opening = asyncio.get_running_loop().create_task(asking)
+        made = await asyncio.shield(self._opening)
         self.matching = made["num_pending"]
         self.begins = made["delivered"]["stream_seq"]
 
@@ -176,8 +180,21 @@ class PullConsumer:
         self._subscription.close()
         self._unwatch()
         name, self._name = self._name, ""
+        await self._opened()
         if name:
             try:
                 await self._js.ask(f"CONSUMER.DELETE.{self._stream}.{name}", timeout=_ANSWER)
             except LinkError:
                 return  # the server deletes it by itself
+
+    async def _opened(self) -> None:
+        """Wait until it is made, or will not be."""
+        opening, self._opening = self._opening, None
+        if opening is None:
+            return
+        try:
+            await asyncio.wait([opening], timeout=_ANSWER)
+        finally:
+            opening.cancel()
+        if not opening.cancelled() and opening.done():
+            opening.exception()  # looked at: whoever made it was told, or has gone
